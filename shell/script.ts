@@ -1,0 +1,62 @@
+/** Text that is safe to run: every hole of `sh` is quoted, and there is no other way to make a script. */
+
+import { quote } from './quote.ts'
+
+/** What may stand in a hole: a word, several words (each quoted, spaces between), or a script that is spliced. */
+export type Hole = string | number | readonly (string | number)[] | Script
+
+export class Script {
+  /** POSIX shell text. */
+  readonly text: string
+  /** What the script reads on standard input; without it standard input is empty. */
+  readonly input: string | Uint8Array | undefined
+  /** Keys of places that it changes beside its own; undefined means it may change anything. */
+  readonly touched: readonly string[] | undefined
+  private constructor(text: string, input: string | Uint8Array | undefined, touched: readonly string[] | undefined) {
+    this.text = text
+    this.input = input
+    this.touched = touched
+  }
+
+  /** @internal Made by `sh` only. */
+  static of(text: string): Script {
+    return new Script(text, undefined, undefined)
+  }
+
+  /** Gives the script its standard input, byte for byte; the way for contents and for whatever must not be an argument. */
+  reading(input: string | Uint8Array): Script {
+    return new Script(this.text, input, this.touched)
+  }
+
+  /**
+   * Names the places that the script changes beside its own, as keys (`unit:nginx.service`) or prefixes (`unit:*`).
+   * A script that says nothing may change anything: everything later is read again.
+   */
+  touches(...keys: readonly string[]): Script {
+    return new Script(this.text, this.input, [...(this.touched ?? []), ...keys])
+  }
+}
+
+/**
+ * A shell script. Holes are quoted: a string is one word, a list is several words, a script is spliced as it is.
+ *
+ * @example
+ * sh`systemctl restart ${unit}`
+ * sh`rm -f -- ${paths}`
+ */
+export function sh(strings: TemplateStringsArray, ...holes: readonly Hole[]): Script {
+  return Script.of(strings.raw.reduce((text, part, i) => text + word(holes[i - 1]!) + part))
+}
+
+/** Scripts one after another, each on lines of its own; what they touch is the union. */
+export function lines(...scripts: readonly Script[]): Script {
+  const joined = Script.of(scripts.map((script) => script.text).join('\n'))
+  return scripts.every((script) => script.touched) ? joined.touches(...scripts.flatMap((s) => s.touched ?? [])) : joined
+}
+
+function word(hole: Hole): string {
+  if (hole instanceof Script) return hole.text
+  if (typeof hole === 'string') return quote(hole)
+  if (typeof hole === 'number') return quote(String(hole))
+  return hole.map((part) => quote(String(part))).join(' ')
+}

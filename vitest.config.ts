@@ -1,0 +1,19 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^fleetplay$/, replacement: here('./index.ts') },
+      { find: /^fleetplay\/authoring$/, replacement: here('./authoring.ts') },
+      { find: /^fleetplay\/testing$/, replacement: here('./testing/index.ts') },
+    ],
+  },
+  test: {
+    include: ['spec/**/*.spec.ts', 'plays/**/*.spec.ts'],
+    exclude: ['spec/lab/**'],
+    testTimeout: 20_000,
+  },
+})
