@@ -18,6 +18,7 @@ export const codes = {
   E_CONNECTION_LOST: 'The connection broke in the middle of the work.',
   E_HOST_KEY_UNKNOWN: 'The host showed a key that known_hosts does not have.',
   E_HOST_KEY_CHANGED: 'The host showed another key than known_hosts has.',
+  E_HOST_KEY_REVOKED: 'The host showed a key that known_hosts has revoked.',
   E_AUTH: 'The host refused every way to log in that was tried.',
   E_BECOME: 'The session as another user could not be started.',
   E_GREETING: 'The host answered, but not as a POSIX shell.',

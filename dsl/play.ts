@@ -1,0 +1,114 @@
+/** Tasks for hosts: who, as whom, how many at a time, and what. */
+
+import type { Facts, FactsWithNeed } from '../probe/facts.ts'
+import type { FleetVars, ShapeSpec } from './groups.ts'
+import { Origin } from './origin.ts'
+import type { Match, Pattern, VarsOf } from './pattern.ts'
+import type { TaskList } from './task.ts'
+
+/** How many hosts at a time: a number, or a share of the play's hosts. */
+export type Serial = number | `${number}%`
+
+/** Another host, as a play may look at it: from the inventory alone, never from the host itself. */
+export interface HostView<V = unknown> {
+  readonly name: string
+  readonly address: string
+  readonly groups: readonly string[]
+  readonly vars: V
+}
+
+/** What the tasks of a play are made from, for each host. */
+export interface PlayContext<S extends ShapeSpec = ShapeSpec, V = unknown> {
+  /** The variables of the host: of the fleet, its groups and its own. */
+  readonly vars: V
+  /** What the host is. `facts.need.x` refuses in the plan where the host has no x. */
+  readonly facts: FactsWithNeed
+  readonly host: HostView<V>
+  /** Hosts of the inventory that a pattern selects, for addresses in templates. */
+  readonly hosts: <const P extends Pattern<S>>(pattern: P) => readonly HostView<VarsOf<S, P>>[]
+}
+
+export interface Play {
+  readonly kind: 'play'
+  readonly name: string
+  readonly shape: ShapeSpec
+  /** Terms as `select` takes them. */
+  readonly pattern: string
+  /** The user to become for every task that does not say another; undefined for the user who logs in. */
+  readonly become: string | undefined
+  readonly serial: Serial | undefined
+  /** Failed and unreachable hosts after which no further batch is begun. */
+  readonly maxFailures: Serial
+  readonly tasks: (context: PlayContext) => TaskList
+  readonly origin: Origin
+}
+
+/** A play without hosts and tasks yet. */
+export interface PlayStart<S extends ShapeSpec> {
+  /** The hosts of the play: one or several patterns, of which a host must match one. */
+  hosts<const P extends Pattern<S>>(...patterns: readonly [P, ...P[]]): PlayDraft<S, VarsOf<S, P>>
+  hosts(...patterns: readonly [Match, ...Match[]]): PlayDraft<S, FleetVars<S>>
+}
+
+/** A play without tasks yet. */
+export interface PlayDraft<S extends ShapeSpec, V> {
+  /** Does every task as another user. @default root */
+  become(user?: string): PlayDraft<S, V>
+  /** Works on so many hosts at a time; the next batch begins where the one before went well. */
+  serial(size: Serial): PlayDraft<S, V>
+  /** Goes on with the next batch while no more hosts than these have failed or were unreachable. @default 0 */
+  maxFailures(limit: Serial): PlayDraft<S, V>
+  /** The tasks, in the order in which they are done: a list, or a function that makes it for each host. It must be pure. */
+  tasks(tasks: TaskList | ((context: PlayContext<S, V>) => TaskList)): Play
+}
+
+/** Plays that may run side by side. */
+export interface Together {
+  readonly kind: 'together'
+  readonly plays: readonly Play[]
+}
+
+/** Plays that do not wait for each other. */
+export function together(...plays: readonly Play[]): Together {
+  return { kind: 'together', plays }
+}
+
+/** What a file of plays exports by default: they run in this order. */
+export type Plays = Play | Together | readonly (Play | Together)[]
+
+/** @internal Begins a play; users write `shape().play()`. */
+export function play<S extends ShapeSpec>(shape: S, name: string): PlayStart<S> {
+  const origin = Origin.here()
+  return {
+    hosts: ((...patterns: readonly (string | Match)[]) => {
+      const pattern = patterns.map((p) => (typeof p === 'string' ? p : p.glob)).join(',')
+      return draft({ kind: 'play', name, shape, pattern, become: undefined, serial: undefined, maxFailures: 0, origin })
+    }) as unknown as PlayStart<S>['hosts'],
+  }
+}
+
+function draft<S extends ShapeSpec, V>(fields: Omit<Play, 'tasks'>): PlayDraft<S, V> {
+  return {
+    become: (user = 'root') => draft({ ...fields, become: user }),
+    serial: (serial) => draft({ ...fields, serial }),
+    maxFailures: (maxFailures) => draft({ ...fields, maxFailures }),
+    tasks: (tasks) => ({
+      ...fields,
+      tasks: typeof tasks === 'function' ? (tasks as unknown as Play['tasks']) : () => tasks as TaskList,
+    }),
+  }
+}
+
+/** Facts of a plain host, by which the tasks of a play are made once before any connection, to find mistakes early. */
+export const typicalFacts: Facts = {
+  hostname: 'typical',
+  os: { id: 'debian', version: '12', codename: 'bookworm', name: 'Debian GNU/Linux 12 (bookworm)' },
+  kernel: '6.1.0-28-amd64',
+  architecture: 'x86_64',
+  processors: 2,
+  memory: 4 * 1024 ** 3,
+  systemd: true,
+  defaultInterface: 'eth0',
+  user: 'root',
+  group: 'root',
+}

@@ -1,0 +1,79 @@
+/** A place on a host that can be read and, mostly, written; and what a task wishes of it. */
+
+import type { Probe } from '../probe/probe.ts'
+import type { Script } from '../shell/script.ts'
+
+/**
+ * A place on a host. `T` is its whole value: canonical, JSON-encodable, in its own unit; absent is a value.
+ * Values are compared by deep equality, so the parser must tell what the host prints as a wish would tell it.
+ */
+export interface Resource<T> {
+  /** `file:/etc/hosts`, `sysctl:net.core.rmem_max`, `unit:nginx.service`, `qdisc:eth0`. */
+  readonly key: string
+  /** What a reader knows it by, where that is not what follows the colon of the key. */
+  readonly label?: string
+  readonly read: Probe<T>
+  /** How to move it from one value to another. A place without it can only be looked at. */
+  write?(to: T, from: T): Script
+  /** A value as one line for a reader. @default JSON without quotes */
+  show?(value: T): string
+  /** A value as text of several lines, for a diff; undefined where it has none. */
+  text?(value: T): string | undefined
+  /** What a freshly installed Debian has here: mock hosts begin with it, and a plan estimates by it what cannot be read yet. */
+  readonly fresh?: T
+  /** What it shows is replaced by a digest everywhere. */
+  readonly sensitive?: boolean
+  /** A write cannot be seen afterwards: an unguarded command. It is told as «ran, not provable». */
+  readonly unprovable?: boolean
+}
+
+/** As who the session runs, for what a file that does not say gets as its owner. */
+export interface Identity {
+  readonly user: string
+  readonly group: string
+}
+
+/** What a task wishes of one place. */
+export interface Wish<T = unknown> {
+  readonly resource: Resource<T>
+  /** The value that should be there, made from the value that is there. */
+  readonly desired: (now: T, as: Identity) => T
+  /** What the wish claims for itself alone, to find two tasks that disagree; undefined where it owns only a part. */
+  readonly whole: unknown
+}
+
+/**
+ * Wishes that a place has a value; or, by a function, that it has what the function makes of the value now,
+ * for places that are owned in part. The function must be pure, and at rest: applied to its own result it changes nothing.
+ */
+export function want<T>(
+  resource: Resource<T>,
+  desired: T | ((now: T, as: Identity) => T),
+  options: { /** What of the value the wish owns, where a function makes it. */ readonly whole?: unknown } = {},
+): Wish {
+  const byFunction = typeof desired === 'function'
+  const wish: Wish<T> = {
+    resource,
+    desired: byFunction ? (desired as (now: T, as: Identity) => T) : () => desired,
+    whole: options.whole ?? (byFunction ? undefined : desired),
+  }
+  return wish as unknown as Wish
+}
+
+/** Reads a place for `judge`, and wishes nothing of it. */
+export function look<T>(resource: Resource<T>): Wish {
+  return want(resource, (now: T) => now)
+}
+
+/** A resource with its value's type forgotten, for lists. */
+export type AnyResource = Resource<unknown>
+
+/** A value as one line for a reader. */
+export function showValue<T>(resource: Resource<T>, value: T): string {
+  if (resource.show) return resource.show(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+export function labelOf(resource: Pick<AnyResource, 'key' | 'label'>): string {
+  return resource.label ?? resource.key.slice(resource.key.indexOf(':') + 1)
+}

@@ -1,0 +1,178 @@
+/** What should be there: a module's wishes, with the keywords that every task has. */
+
+import { Failure } from '../errors/failure.ts'
+import type { Facts } from '../probe/facts.ts'
+import type { Handler } from './handler.ts'
+import { Origin } from './origin.ts'
+import type { Resource, Wish } from './resource.ts'
+import { type Duration, seconds } from './units.ts'
+
+/** Whether a task is done on a host: from its facts (known before), or whether another task changed something (known when reached). */
+export type Condition = ((facts: Facts) => boolean) | Changed
+
+export interface Changed {
+  readonly changed: Task
+}
+
+/** Holds where the task changed something in this run. */
+export function changed(task: Task): Changed {
+  return { changed: task }
+}
+
+export interface Retry {
+  /** Attempts in all. */
+  readonly times: number
+  /** Pause between two attempts. */
+  readonly delay: Duration
+}
+
+export interface Keywords {
+  readonly name: string | undefined
+  readonly when: readonly Condition[]
+  readonly notify: readonly Handler[]
+  readonly tags: readonly string[]
+  /** The user to become; undefined as the play says. */
+  readonly become: string | undefined
+  readonly retry: Retry | undefined
+  /** Seconds that its scripts may take; undefined for the run's own limit. */
+  readonly timeout: number | undefined
+  readonly ignoreErrors: boolean
+}
+
+/** What `judge` looks at: the values now and as wished, and the facts. */
+export interface Reading {
+  readonly facts: Facts
+  now<T>(resource: Resource<T>): T
+  desired<T>(resource: Resource<T>): T
+  /** Whether the plan would change the place. */
+  changes(resource: Resource<never>): boolean
+}
+
+export type Verdict =
+  /** The task cannot or must not be done here. */
+  | { readonly kind: 'refuse'; readonly reason: string; readonly hint: string | undefined }
+  /** What a reader should know beside the change. */
+  | { readonly kind: 'note'; readonly text: string }
+  /** The change cannot be turned round. */
+  | { readonly kind: 'irreversible'; readonly why: string }
+
+export function refuse(reason: string, hint?: string): Verdict {
+  return { kind: 'refuse', reason, hint }
+}
+
+export function note(text: string): Verdict {
+  return { kind: 'note', text }
+}
+
+export function irreversible(why: string): Verdict {
+  return { kind: 'irreversible', why }
+}
+
+const noKeywords: Keywords = {
+  name: undefined,
+  when: [],
+  notify: [],
+  tags: [],
+  become: undefined,
+  retry: undefined,
+  timeout: undefined,
+  ignoreErrors: false,
+}
+
+/**
+ * A task of a play. Modules extend it; it is immutable, every keyword gives a new one.
+ * A chain that is not finished has no `wishes`, so it is not a task, and a play that holds it does not compile.
+ */
+export abstract class Task {
+  /** The module's name, as the play calls it: `sysctl`. */
+  abstract readonly module: string
+  /** What of its kind it is: `99-udp-dns-tuning`. */
+  abstract readonly id: string
+  readonly origin: Origin = Origin.here()
+  readonly keywords: Keywords = noKeywords
+  /** What is wrong with how it was made. All are told before any connection. */
+  readonly problems: readonly Failure[] = []
+
+  /** What the task wishes, in the order in which it is done. */
+  abstract get wishes(): readonly Wish[]
+
+  /** Tasks that this one is made of, done in order before its own wishes; its keywords reach them all. */
+  get parts(): readonly Task[] {
+    return []
+  }
+
+  /** Refuses, notes or declares irreversible, from what was read. */
+  judge(_reading: Reading): readonly Verdict[] {
+    return []
+  }
+
+  /** The name in reports, instead of module and id. */
+  named(name: string): this {
+    return this.#keyword({ name })
+  }
+
+  /** Does the task only where the condition holds. Several conditions must all hold. */
+  when(condition: Condition): this {
+    return this.#keyword({ when: [...this.keywords.when, condition] })
+  }
+
+  /** Runs the handlers at the end of the play, once each, where this task changed something. */
+  notify(...handlers: readonly Handler[]): this {
+    return this.#keyword({ notify: [...this.keywords.notify, ...handlers] })
+  }
+
+  /** Words by which `--tags` and `--skip-tags` choose. */
+  tags(...tags: readonly string[]): this {
+    return this.#keyword({ tags: [...this.keywords.tags, ...tags] })
+  }
+
+  /** Does the task as another user than the play says. @default root */
+  become(user = 'root'): this {
+    return this.#keyword({ become: user })
+  }
+
+  /** Tries again where the task fails: so many attempts in all, with a pause between them. */
+  retry(times: number, delay: Duration = '2s'): this {
+    const problem = !Number.isInteger(times) || times < 1 ? `retry takes a whole number from 1, not ${times}` : undefined
+    return this.#keyword({ retry: { times, delay } }).wrong(problem)
+  }
+
+  /** How long the task's scripts may take before the host ends them. @default 10m */
+  timeout(limit: Duration): this {
+    const result = seconds(limit)
+    return typeof result === 'number' ? this.#keyword({ timeout: result }) : this.wrong(result.problem)
+  }
+
+  /** Goes on with the host's next task where this one fails. The failure is told all the same. */
+  ignoreErrors(): this {
+    return this.#keyword({ ignoreErrors: true })
+  }
+
+  /** The same task with other fields; for modules. */
+  protected with(fields: Partial<Record<keyof this, unknown>>): this {
+    return Object.freeze(Object.assign(Object.create(Object.getPrototypeOf(this)) as this, this, fields))
+  }
+
+  /** The same task, with a mistake noted where there is one; for modules. The line is the one that calls. */
+  protected wrong(problem: string | undefined, hint?: string): this {
+    if (problem === undefined) return this
+    const failure = new Failure('E_PLAY_INVALID', problem, { place: Origin.here().place, hint })
+    return this.with({ problems: [...this.problems, failure] } as Partial<Record<keyof this, unknown>>)
+  }
+
+  #keyword(keywords: Partial<Keywords>): this {
+    return this.with({ keywords: { ...this.keywords, ...keywords } } as Partial<Record<keyof this, unknown>>)
+  }
+}
+
+/** What a report calls a task. */
+export function titleOf(task: Task): string {
+  return task.keywords.name ?? `${task.module} ${task.id}`
+}
+
+/** A list of tasks as plays write it: nested lists and values that stand for nothing are fine. */
+export type TaskList = readonly (Task | TaskList | undefined | false)[]
+
+export function flattenTasks(list: TaskList): readonly Task[] {
+  return list.flatMap((entry) => (entry instanceof Task ? [entry] : entry ? flattenTasks(entry as TaskList) : []))
+}

@@ -1,0 +1,140 @@
+/** A play for one host: its tasks made, their mistakes collected, conflicts found. */
+
+import { isDeepStrictEqual } from 'node:util'
+import type { Handler } from '../dsl/handler.ts'
+import type { InventoryHost } from '../dsl/inventory.ts'
+import { select } from '../dsl/pattern.ts'
+import type { HostView, Play } from '../dsl/play.ts'
+import { labelOf, showValue, type Wish } from '../dsl/resource.ts'
+import { flattenTasks, type Task, titleOf } from '../dsl/task.ts'
+import { Failure } from '../errors/failure.ts'
+import { type Facts, withNeed } from '../probe/facts.ts'
+import type { TaskInfo } from './events.ts'
+import type { As } from './host.ts'
+
+/** A task as one host does it. */
+export interface CompiledTask {
+  readonly info: TaskInfo
+  readonly task: Task
+  /** The wishes of its parts and its own, in the order in which they are done. */
+  readonly wishes: readonly Wish[]
+  readonly handlers: readonly Handler[]
+  readonly as: As
+}
+
+export interface Choice {
+  readonly tags: readonly string[]
+  readonly skipTags: readonly string[]
+}
+
+export interface Compiled {
+  readonly tasks: readonly CompiledTask[]
+  readonly problems: readonly Failure[]
+}
+
+export function compile(
+  play: Play,
+  host: InventoryHost,
+  fleet: readonly InventoryHost[],
+  facts: Facts,
+  choice: Choice,
+): Compiled {
+  let made: readonly Task[]
+  try {
+    made = flattenTasks(play.tasks({ vars: host.vars, facts: withNeed(facts), host: view(host), hosts: hostsOf(play, fleet) }))
+  } catch (error) {
+    return { tasks: [], problems: [thrown(error, play)] }
+  }
+  const tasks = made
+    .map((task, index) => compileTask(task, index, play))
+    .filter(({ task }) => chosen(task.keywords.tags, choice))
+  const problems = tasks.flatMap(({ task, info }) => problemsOf(task).map((problem) => problem.at(info.place)))
+  const apart = tasks.filter(({ task }) => conditions(task).every((c) => typeof c === 'function' && c(facts)))
+  return { tasks, problems: [...problems, ...conflicts(apart)] }
+}
+
+function compileTask(task: Task, index: number, play: Play): CompiledTask {
+  return {
+    info: { index, module: task.module, title: titleOf(task), place: placeIn(task, play) },
+    task,
+    wishes: wishesOf(task),
+    handlers: handlersOf(task),
+    as: task.keywords.become ?? play.become,
+  }
+}
+
+/** The line of the play that led to the task; where a helper of another file made it, the line that called the helper. */
+function placeIn(task: Task, play: Play): TaskInfo['place'] {
+  const file = play.origin.place?.file
+  const { places } = task.origin
+  return places.find((place) => place.file === file) ?? places[0]
+}
+
+function wishesOf(task: Task): readonly Wish[] {
+  return [...task.parts.flatMap(wishesOf), ...task.wishes]
+}
+
+function handlersOf(task: Task): readonly Handler[] {
+  return [...task.parts.flatMap(handlersOf), ...task.keywords.notify]
+}
+
+function problemsOf(task: Task): readonly Failure[] {
+  return [...task.parts.flatMap(problemsOf), ...task.problems]
+}
+
+function conditions(task: Task): Task['keywords']['when'] {
+  return task.keywords.when
+}
+
+function chosen(tags: readonly string[], { tags: wanted, skipTags }: Choice): boolean {
+  if (skipTags.some((tag) => tags.includes(tag))) return false
+  return wanted.length === 0 || wanted.some((tag) => tags.includes(tag)) || tags.includes('always')
+}
+
+/** Two tasks that claim one place with different values; or one that claims all of what another owns a part of. */
+function conflicts(tasks: readonly CompiledTask[]): readonly Failure[] {
+  const owners = new Map<string, { readonly wish: Wish; readonly by: CompiledTask }>()
+  const failures: Failure[] = []
+  for (const by of tasks) {
+    for (const wish of by.wishes) {
+      const first = owners.get(wish.resource.key)
+      if (!first) {
+        owners.set(wish.resource.key, { wish, by })
+        continue
+      }
+      if (first.by === by) continue
+      const claims = [first.wish.whole, wish.whole]
+      if (claims.every((claim) => claim === undefined) || isDeepStrictEqual(claims[0], claims[1])) continue
+      failures.push(conflict(first.by, by, wish, claims))
+    }
+  }
+  return failures
+}
+
+function conflict(first: CompiledTask, second: CompiledTask, { resource }: Wish, [a, b]: readonly unknown[]): Failure {
+  const at = first.info.place ? ` (${first.info.place.file}:${first.info.place.line})` : ''
+  const says = (claim: unknown) => (claim === undefined ? 'a part of it' : showClaim(claim))
+  return new Failure(
+    'E_PLAY_CONFLICT',
+    `${second.info.title} and ${first.info.title}${at} disagree on ${labelOf(resource)}: ${says(b)} against ${says(a)}.`,
+    { place: second.info.place, hint: 'Leave the place to one of the two tasks.' },
+  )
+  function showClaim(claim: unknown): string {
+    const shown = typeof claim === 'object' ? JSON.stringify(claim) : showValue(resource, claim)
+    return shown.length > 80 ? `${shown.slice(0, 77)}…` : shown
+  }
+}
+
+function view(host: InventoryHost): HostView {
+  return { name: host.name, address: host.address, groups: host.groups, vars: host.vars }
+}
+
+function hostsOf(play: Play, fleet: readonly InventoryHost[]) {
+  return (pattern: string) => select(pattern, fleet, Object.keys(play.shape.groups)).hosts.map(view) as never
+}
+
+function thrown(error: unknown, play: Play): Failure {
+  if (error instanceof Failure) return error.at(play.origin.place)
+  const message = error instanceof Error ? error.message : String(error)
+  return new Failure('E_PLAY_THREW', `The play ${play.name} threw: ${message}`, { place: play.origin.place, cause: error })
+}

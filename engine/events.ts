@@ -1,0 +1,109 @@
+/** What happened, as a union: the engine's only output. Version 1 of the form that `--output json` prints. */
+
+import type { Place, Seen } from '../errors/failure.ts'
+import type { Code } from '../errors/codes.ts'
+
+export const eventVersion = 1
+
+/** A failure as data. */
+export interface FailureData {
+  readonly code: Code
+  readonly message: string
+  readonly place: Place | undefined
+  readonly seen: Seen | undefined
+  readonly hint: string | undefined
+}
+
+/** One place that is, or would be, changed. */
+export interface Change {
+  readonly key: string
+  readonly label: string
+  /** The values as one line each. */
+  readonly before: string
+  readonly after: string
+  /** The values as text, where they have one, for a diff. */
+  readonly diff: { readonly before: string; readonly after: string } | undefined
+  /** Titles of the tasks that a predicted change depends on; empty where it is certain. */
+  readonly dependsOn: readonly string[]
+  /** It was run, and nothing can be read of it afterwards. */
+  readonly unprovable: boolean
+}
+
+export type Outcome = 'ok' | 'changed' | 'skipped' | 'failed' | 'unreachable'
+
+export interface TaskInfo {
+  /** Its number in the play on this host, from 0. */
+  readonly index: number
+  readonly module: string
+  readonly title: string
+  readonly place: Place | undefined
+}
+
+export interface Recap {
+  readonly hosts: Readonly<Record<'ok' | 'changed' | 'failed' | 'unreachable' | 'skipped', number>>
+  readonly tasks: Readonly<Record<Exclude<Outcome, 'unreachable'>, number>>
+  readonly seconds: number
+  /** The most that one host needed. */
+  readonly trips: number
+}
+
+export type Event =
+  | {
+      readonly type: 'run-started'
+      readonly play: string
+      readonly inventory: string
+      readonly simulated: boolean
+      /** Whether it only plans. */
+      readonly check: boolean
+    }
+  | {
+      readonly type: 'play-started'
+      readonly play: string
+      readonly hosts: readonly string[]
+      readonly place: Place | undefined
+    }
+  | { readonly type: 'batch-started'; readonly play: string; readonly hosts: readonly string[]; readonly of: number; readonly number: number }
+  | { readonly type: 'connected'; readonly play: string; readonly host: string; readonly tasks: number }
+  /** A host reached a task: for a live display only. */
+  | { readonly type: 'progress'; readonly play: string; readonly host: string; readonly done: number; readonly of: number; readonly title: string; readonly phase: 'read' | 'plan' | 'apply' | 'prove' | 'react' }
+  | {
+      readonly type: 'task'
+      readonly play: string
+      readonly host: string
+      readonly task: TaskInfo
+      readonly outcome: Exclude<Outcome, 'unreachable'>
+      /** Why it was skipped. */
+      readonly reason: string | undefined
+      readonly changes: readonly Change[]
+      readonly notes: readonly string[]
+      /** Why the change cannot be turned round. */
+      readonly irreversible: readonly string[]
+      readonly failure: FailureData | undefined
+      /** The failure does not stop the host. */
+      readonly ignored: boolean
+    }
+  | {
+      readonly type: 'reaction'
+      readonly play: string
+      readonly host: string
+      readonly handler: string
+      /** Titles of the tasks that notified it. */
+      readonly because: readonly string[]
+      /** Planned in check mode; postponed where the host failed before it. */
+      readonly outcome: 'planned' | 'done' | 'failed' | 'postponed'
+      readonly failure: FailureData | undefined
+    }
+  | {
+      readonly type: 'unreachable'
+      readonly play: string
+      readonly host: string
+      /** The task that it was at. */
+      readonly task: TaskInfo | undefined
+      readonly failure: FailureData
+    }
+  /** Hosts that were not begun, because too many before them failed. */
+  | { readonly type: 'not-begun'; readonly play: string; readonly hosts: readonly string[]; readonly reason: string }
+  | { readonly type: 'host-finished'; readonly play: string; readonly host: string; readonly outcome: Outcome; readonly trips: number }
+  | { readonly type: 'run-finished'; readonly recap: Recap; readonly interrupted: boolean }
+
+export type Emit = (event: Event) => void

@@ -1,0 +1,39 @@
+/** The port between the engine and a host: read places, move them, run reactions. Remote hosts and hosts in memory have it. */
+
+import type { AnyResource } from '../dsl/resource.ts'
+import type { Result } from '../probe/batch.ts'
+import type { Facts } from '../probe/facts.ts'
+import type { Failure } from '../errors/failure.ts'
+import type { Script } from '../shell/script.ts'
+
+/** The user to become; undefined for the one who logs in. */
+export type As = string | undefined
+
+/** One place that is moved from a value to another. */
+export interface Step {
+  readonly resource: AnyResource
+  readonly from: unknown
+  readonly to: unknown
+  readonly script: Script
+  /** Seconds. */
+  readonly deadline: number
+}
+
+/** How a step ended; `not run` where one before it had failed. */
+export type StepEnd = 'done' | 'not run' | Failure
+
+/** Every call rejects with a Failure where the host cannot be reached, and only there. */
+export interface Host {
+  readonly name: string
+  /** Times that we waited for the host so far. */
+  readonly trips: number
+  /** Connects, where that is not done, and says what the host is; the identity is the user's. */
+  facts(as: As): Promise<Facts>
+  /** One trip. */
+  read(resources: readonly AnyResource[], as: As): Promise<readonly Result<unknown>[]>
+  /** One trip; stops at the first step that fails. */
+  apply(steps: readonly Step[], as: As): Promise<readonly StepEnd[]>
+  /** One trip; runs all of them. */
+  react(scripts: readonly Script[], as: As): Promise<readonly StepEnd[]>
+  close(): Promise<void>
+}

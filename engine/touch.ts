@@ -1,0 +1,26 @@
+/** What a change disturbs beside its own place: the keys that a script names, and those that a name implies. */
+
+import type { Step } from './host.ts'
+
+/** Whether a place may have another value after the step, beside the one that the step moves. */
+export function disturbs(step: Pick<Step, 'resource' | 'script' | 'from' | 'to'>, key: string): boolean {
+  if (key === step.resource.key) return false
+  const touched = step.script.touched
+  if (touched === undefined) return true
+  return [...touched, ...implied(step.resource.key)].some((pattern) => covers(pattern, key))
+}
+
+function covers(pattern: string, key: string): boolean {
+  return pattern.endsWith('*') ? key.startsWith(pattern.slice(0, -1)) : key === pattern
+}
+
+/** A place that implies others: a unit's file is what its state is made from. */
+const implications: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^file:\/(etc|run|usr\/lib|usr\/local\/lib)\/systemd\/system\//, ['unit:*']],
+  [/^user:/, ['group:*', 'user:*', 'file:/home/*']],
+  [/^group:/, ['user:*']],
+]
+
+function implied(key: string): readonly string[] {
+  return implications.flatMap(([pattern, keys]) => (pattern.test(key) ? keys : []))
+}

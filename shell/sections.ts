@@ -1,0 +1,95 @@
+/** Many scripts as one: each runs in a subshell of its own, their answers are collected and come back together. */
+
+import { quote } from './quote.ts'
+import type { Script } from './script.ts'
+
+export interface Section {
+  readonly script: Script
+  /** Runs beside the others; for what waits long and uses little. */
+  readonly aside?: boolean
+}
+
+export interface Collected {
+  /** Text for one shell, which must have a private directory in `$FLEETPLAY_TMP`. */
+  readonly text: string
+  readonly input: Uint8Array | undefined
+}
+
+export interface SectionAnswer {
+  /** Exit status; undefined where it was not run, because one before it had failed. */
+  readonly status: number | undefined
+  readonly stdout: Buffer
+  readonly stderr: Buffer
+}
+
+/**
+ * Joins scripts into one. With `stopAtFailure` the first that fails is the last that runs.
+ * Each section's text is evaluated, so that a syntax error in one does not reach the others.
+ */
+export function sections(parts: readonly Section[], { stopAtFailure = false } = {}): Collected {
+  const inputs: Uint8Array[] = []
+  const aside = parts.flatMap((part, i) => (part.aside ? [`( ${run(part, i)}; echo $? >"$d/${i}.s") &`] : []))
+  const inLine = parts.flatMap((part, i) => {
+    if (part.aside) return []
+    const input = part.script.input === undefined ? undefined : Buffer.from(part.script.input)
+    if (input) inputs.push(input)
+    // One block of exactly this size: the reader sees an end of file, and what it leaves unread is not read by the next.
+    const feed = input?.length ? `dd bs=${input.length} count=1 iflag=fullblock <&3 2>/dev/null | ` : ''
+    const step = `${feed}${run(part, i)}; s=$?; r="$r $s"`
+    return [stopAtFailure ? `[ "$ok" ] && { ${step}; [ $s -eq 0 ] || ok=; }` : step]
+  })
+  const files = parts.map((_, i) => `"$d/${i}.o" "$d/${i}.e"`).join(' ')
+  const text = [
+    'd=$FLEETPLAY_TMP r= a= ok=1',
+    'exec 3<&0 </dev/null',
+    ...aside,
+    ...inLine,
+    ...(aside.length > 0 ? ['wait'] : []),
+    ...parts.flatMap((part, i) => (part.aside ? [`read -r s <"$d/${i}.s"; a="$a $s"`] : [])),
+    `echo "$r"; echo "$a"`,
+    // A section that was not run left no files behind.
+    ...(stopAtFailure ? [`for f in ${files}; do [ -e "$f" ] || : >"$f"; done`] : []),
+    `wc -c ${files}`,
+    `cat ${files}`,
+  ].join('\n')
+  return { text, input: inputs.length > 0 ? Buffer.concat(inputs) : undefined }
+}
+
+/** Takes the answer of a joined script apart again; undefined where it is not one. */
+export function sectionAnswers(stdout: Buffer, parts: readonly Section[]): readonly SectionAnswer[] | undefined {
+  const count = parts.length
+  // Two lines of statuses, a size for each file, and their sum (which wc leaves out for a single file: there are two at least).
+  const head = firstLines(stdout, 2 + 2 * count + 1)
+  if (!head) return undefined
+  const [inLine, aside, ...sizes] = head.lines
+  const statuses = numbers(inLine!)
+  const asideStatuses = numbers(aside!)
+  const size = sizes.map((line) => Number.parseInt(line, 10))
+  if (size.slice(0, -1).reduce((sum, n) => sum + n, 0) !== stdout.length - head.length) return undefined
+  let at = head.length
+  const take = (n: number) => stdout.subarray(at, (at += n))
+  return parts.map((part, i) => {
+    const status = part.aside ? asideStatuses.shift() : statuses.shift()
+    return { status, stdout: take(size[2 * i]!), stderr: take(size[2 * i + 1]!) }
+  })
+}
+
+function run({ script }: Section, i: number): string {
+  return `(eval ${quote(script.text)}\n) >"$d/${i}.o" 2>"$d/${i}.e" 3<&-`
+}
+
+function numbers(line: string): number[] {
+  return line.split(' ').filter(Boolean).map(Number)
+}
+
+function firstLines(buffer: Buffer, count: number): { lines: string[]; length: number } | undefined {
+  const lines: string[] = []
+  let at = 0
+  while (lines.length < count) {
+    const end = buffer.indexOf(10, at)
+    if (end < 0) return undefined
+    lines.push(buffer.toString('latin1', at, end))
+    at = end + 1
+  }
+  return { lines, length: at }
+}
