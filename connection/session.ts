@@ -1,0 +1,246 @@
+/** One channel to one user of a host: the greeting, then requests that are pipelined and answered in order. */
+
+import { randomBytes } from 'node:crypto'
+import { Failure } from '../errors/failure.ts'
+import { becomeFailure, type Becoming, becoming, refusedFailure } from './become.ts'
+import type { Answer, Channel, OpenOptions, Request, Session, Spawn, Traffic } from './connection.ts'
+import { AnswerReader, frame, Garbled, wholeSeconds } from './frames.ts'
+import { graceSeconds, programCommand } from './program.ts'
+
+/** Seconds until the program must be there, logging in as another user included, and again for the greet script. */
+const greetingDeadline = 20
+/** Seconds beyond its deadline in which an answer must have come; after that the host itself hangs. */
+const slackSeconds = 15
+/** Bytes a second that the slowest link which is still of use carries. */
+const slowestLink = 50_000
+/** Seconds for a farewell. */
+const closeTimeout = 5
+/** Characters of what was seen that are kept for a failure. */
+const tailLength = 4000
+
+interface Waiting {
+  readonly id: number
+  /** Milliseconds without a byte from the host after which it is given up. */
+  readonly patience: number
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (failure: Failure) => void
+}
+
+/**
+ * Opens a session; one trip, with the output of the `greet` script. Counts channels and trips; bytes are counted by the carrier.
+ * What a `greet` script exits with is its own affair; one that does not end is a failure.
+ *
+ * @throws Failure E_BECOME, E_GREETING, E_CONNECTION_LOST, and what `spawn` rejects with
+ */
+export async function openSession(spawn: Spawn, options: OpenOptions, traffic: Traffic): Promise<Session> {
+  const marker = randomBytes(16).toString('hex')
+  const random = randomBytes(6).toString('hex')
+  const program = programCommand({ marker, directory: random, greet: options.greet, deadline: greetingDeadline })
+  const become = options.become && becoming(options.become, program, random)
+  traffic.channels++
+  traffic.trips++
+  const channel = await spawn(become?.command ?? program)
+  const host = new Host(channel, traffic, marker, become)
+  const greeting = await host.greeted(options.greet !== undefined)
+  return { greeting, run: (requests) => host.run(requests), close: () => host.close() }
+}
+
+class Host {
+  readonly #channel: Channel
+  readonly #traffic: Traffic
+  readonly #marker: Buffer
+  readonly #become: Becoming | undefined
+  readonly #answers = new AnswerReader((id, answer) => this.#answered(id, answer))
+  readonly #closed: Promise<void>
+  #greeted: { readonly resolve: () => void; readonly reject: (failure: Failure) => void } | undefined
+  #waiting: Waiting[] = []
+  #idle: ((nothing?: unknown) => void)[] = []
+  #lastId = 0
+  #timer: NodeJS.Timeout | undefined
+  #noise: Buffer = Buffer.alloc(0)
+  #stderr = ''
+  #passwordSent = false
+  #over: Failure | undefined
+  #closing = false
+
+  constructor(channel: Channel, traffic: Traffic, marker: string, become: Becoming | undefined) {
+    this.#channel = channel
+    this.#traffic = traffic
+    this.#marker = Buffer.from(`${marker}\n`)
+    this.#become = become
+    this.#closed = new Promise((resolve) => {
+      channel.onClose((end) => {
+        this.#lose(this.#ended(end))
+        resolve()
+      })
+    })
+    channel.onStdout((data) => this.#onStdout(data))
+    channel.onStderr((data) => this.#onStderr(data))
+  }
+
+  /** Waits for the marker, and for the output of the greet script. */
+  async greeted(withScript: boolean): Promise<Buffer> {
+    let script: Promise<Answer> | undefined
+    const marker = new Promise<void>((resolve, reject) => {
+      this.#greeted = { resolve, reject }
+      if (this.#over) return reject(this.#over)
+      const late = () => this.#lose(this.#notGreeted(`did not greet within ${greetingDeadline} s`, undefined))
+      this.#timer = setTimeout(late, greetingDeadline * 1000)
+      // Asked for before the marker, since the answer may be in the same chunk.
+      if (withScript) script = this.#expect(0, greetingDeadline, 0)
+      script?.catch(() => {})
+    })
+    await marker
+    const answer = await script
+    if (answer?.timedOut) {
+      const seen = { command: 'the greet script', status: undefined, output: lastLines(answer.stderr.toString()) }
+      const failure = new Failure('E_GREETING', `The greet script did not end within ${greetingDeadline} s.`, { seen })
+      this.#lose(failure)
+      throw failure
+    }
+    return answer?.stdout ?? Buffer.alloc(0)
+  }
+
+  async run(requests: readonly Request[]): Promise<readonly Answer[]> {
+    if (requests.length === 0) return []
+    if (this.#over) throw this.#over
+    if (this.#closing) throw new Failure('E_INTERNAL', 'A script was given to a session that is closed.')
+    this.#traffic.trips++
+    const frames = requests.map((request) => ({ id: ++this.#lastId, request }))
+    const answers = frames.map(({ id, request }) => {
+      const bytes = frame(id, request)
+      const answer = this.#expect(id, wholeSeconds(request.deadline), bytes.length)
+      this.#channel.write(bytes)
+      return answer
+    })
+    return Promise.all(answers)
+  }
+
+  /** Lets what is under way come to its end. */
+  async close(): Promise<void> {
+    this.#closing = true
+    while (this.#waiting.length > 0 && !this.#over) await new Promise((resolve) => this.#idle.push(resolve))
+    if (!this.#over) this.#channel.end()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, closeTimeout * 1000)
+    })
+    await Promise.race([this.#closed, late])
+    clearTimeout(timer)
+    this.#channel.destroy()
+  }
+
+  #expect(id: number, deadline: number, bytes: number): Promise<Answer> {
+    const seconds = deadline + graceSeconds + slackSeconds + bytes / slowestLink
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ id, patience: Math.min(seconds * 1000, 2 ** 31 - 1), resolve, reject })
+      if (this.#waiting.length === 1 && !this.#greeted) this.#watch()
+    })
+  }
+
+  /** Watches over the script that is next to be answered. */
+  #watch(): void {
+    clearTimeout(this.#timer)
+    const next = this.#waiting[0]
+    if (!next) return
+    this.#timer = setTimeout(() => {
+      const seconds = Math.round(next.patience / 1000)
+      this.#lose(this.#broken(`the host has not answered for ${seconds} s, which is well beyond the deadline`))
+    }, next.patience)
+  }
+
+  #onStdout(data: Buffer): void {
+    if (this.#over) return
+    if (!this.#greeted) return this.#read(data)
+    const seen = Buffer.concat([this.#noise, data])
+    const at = seen.indexOf(this.#marker)
+    // Enough is kept to find the marker in two pieces, and to show what was there instead.
+    if (at < 0) {
+      this.#noise = seen.subarray(-tailLength)
+      return
+    }
+    const { resolve } = this.#greeted
+    this.#greeted = undefined
+    resolve()
+    this.#stderr = ''
+    this.#read(seen.subarray(at + this.#marker.length))
+  }
+
+  #read(data: Buffer): void {
+    try {
+      this.#answers.push(data)
+    } catch (error) {
+      if (!(error instanceof Garbled)) throw error
+      const hint = 'Does a process that the login shell started write to the same output?'
+      this.#lose(this.#broken(`what came is no answer: ${error.message}`, hint))
+      return
+    }
+    this.#watch()
+  }
+
+  #answered(id: number, answer: Answer): void {
+    const next = this.#waiting.shift()
+    if (next?.id !== id) throw new Garbled(`an answer to ${id} while ${next ? next.id : 'none'} was expected`)
+    // Shells name the signals that end their children: of no use to anybody when the answer is there.
+    this.#stderr = ''
+    next.resolve(answer)
+    if (this.#waiting.length === 0) for (const idle of this.#idle.splice(0)) idle()
+  }
+
+  #onStderr(data: Buffer): void {
+    this.#stderr = (this.#stderr + data.toString()).slice(-tailLength)
+    if (!this.#greeted || !this.#become || this.#over) return
+    const asked = this.#become.asked(this.#stderr)
+    if (asked === 0 || (asked === 1 && this.#passwordSent)) return
+    const { password } = this.#become
+    if (this.#passwordSent || password === undefined) {
+      return this.#lose(refusedFailure(this.#become, this.#passwordSent, lastLines(this.#stderr)))
+    }
+    this.#passwordSent = true
+    this.#channel.write(`${password}\n`)
+  }
+
+  /** Ends the session, once: everything that waits gets the failure. */
+  #lose(failure: Failure): void {
+    if (this.#over) return
+    this.#over = failure
+    clearTimeout(this.#timer)
+    this.#greeted?.reject(failure)
+    for (const { reject } of this.#waiting.splice(0)) reject(failure)
+    for (const idle of this.#idle.splice(0)) idle()
+    this.#channel.destroy()
+  }
+
+  #ended(end: { status: number | undefined; failure?: Failure }): Failure {
+    if (end.failure)
+      return this.#greeted ? end.failure : this.#broken(end.failure.message, end.failure.hint, end.failure)
+    if (this.#greeted) return this.#notGreeted(`ended the session before it greeted`, end.status)
+    return this.#broken('the host ended the session')
+  }
+
+  #notGreeted(what: string, status: number | undefined): Failure {
+    const output = lastLines(this.#stderr.trim() || this.#noise.toString())
+    // The program itself was there, and says why it cannot work.
+    if (this.#become && !/^fleetplay: /m.test(output)) return becomeFailure(this.#become, what, status, output)
+    return new Failure('E_GREETING', `The host ${what}.`, {
+      seen: { command: 'sh', status, output },
+      hint: 'The login shell of the user must be able to start `sh`, and hand on its standard input and output.',
+    })
+  }
+
+  #broken(why: string, hint?: string, cause?: Failure): Failure {
+    const waiting = this.#waiting.length
+    const left =
+      waiting === 0 ? '' : `, while ${waiting === 1 ? 'a script was' : `${waiting} scripts were`} not answered`
+    const output = lastLines(this.#stderr)
+    return new Failure('E_CONNECTION_LOST', `The session broke${left}: ${why}.`, {
+      hint,
+      cause,
+      seen: output === '' ? undefined : { command: 'sh', status: undefined, output },
+    })
+  }
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-10).join('\n')
+}
