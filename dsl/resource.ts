@@ -21,8 +21,6 @@ export interface Resource<T> {
   text?(value: T): string | undefined
   /** What a freshly installed Debian has here: mock hosts begin with it, and a plan estimates by it what cannot be read yet. */
   readonly fresh?: T
-  /** What it shows is replaced by a digest everywhere. */
-  readonly sensitive?: boolean
   /** A write cannot be seen afterwards: an unguarded command. It is told as «ran, not provable». */
   readonly unprovable?: boolean
 }

@@ -101,6 +101,16 @@ export abstract class Task {
     return []
   }
 
+  /** Absolute paths of local files that the task is made from. They are read before any connection; a missing one is wrong input. */
+  get localFiles(): readonly string[] {
+    return []
+  }
+
+  /** The same task with the contents of its local files. */
+  supplied(_contents: ReadonlyMap<string, Uint8Array>): this {
+    return this
+  }
+
   /** Refuses, notes or declares irreversible, from what was read. */
   judge(_reading: Reading): readonly Verdict[] {
     return []

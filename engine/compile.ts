@@ -1,5 +1,6 @@
 /** A play for one host: its tasks made, their mistakes collected, conflicts found. */
 
+import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { Handler } from '../dsl/handler.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
@@ -11,6 +12,9 @@ import { Failure } from '../errors/failure.ts'
 import { type Facts, withNeed } from '../probe/facts.ts'
 import type { TaskInfo } from './events.ts'
 import type { As } from './host.ts'
+
+/** Contents of local files by path; each is read once in a run, or the reason why it cannot be. */
+const contents = new Map<string, Uint8Array | string>()
 
 /** A task as one host does it. */
 export interface CompiledTask {
@@ -39,18 +43,46 @@ export function compile(
   facts: Facts,
   choice: Choice,
 ): Compiled {
+  const problems: Failure[] = []
   let made: readonly Task[]
   try {
-    made = flattenTasks(play.tasks({ vars: host.vars, facts: withNeed(facts), host: view(host), hosts: hostsOf(play, fleet) }))
+    made = supply(flattenTasks(play.tasks({ vars: host.vars, facts: withNeed(facts), host: view(host), hosts: hostsOf(play, fleet) })), problems)
   } catch (error) {
     return { tasks: [], problems: [thrown(error, play)] }
   }
   const tasks = made
     .map((task, index) => compileTask(task, index, play))
     .filter(({ task }) => chosen(task.keywords.tags, choice))
-  const problems = tasks.flatMap(({ task, info }) => problemsOf(task).map((problem) => problem.at(info.place)))
+  problems.push(...tasks.flatMap(({ task, info }) => problemsOf(task).map((problem) => problem.at(info.place))))
   const apart = tasks.filter(({ task }) => conditions(task).every((c) => typeof c === 'function' && c(facts)))
   return { tasks, problems: [...problems, ...conflicts(apart)] }
+}
+
+/** Gives tasks the local files that they are made from. */
+function supply(tasks: readonly Task[], problems: Failure[]): readonly Task[] {
+  return tasks.map((task) => {
+    if (task.localFiles.length === 0) return task
+    const supplied = new Map<string, Uint8Array>()
+    for (const path of task.localFiles) {
+      const content = contentOf(path)
+      if (typeof content !== 'string') supplied.set(path, content)
+      else problems.push(new Failure('E_PLAY_INVALID', `${titleOf(task)}: the local file ${path} ${content}.`, { place: task.origin.place }))
+    }
+    return task.supplied(supplied)
+  })
+}
+
+function contentOf(path: string): Uint8Array | string {
+  const known = contents.get(path)
+  if (known !== undefined) return known
+  let content: Uint8Array | string
+  try {
+    content = readFileSync(path)
+  } catch (error) {
+    content = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : `cannot be read (${String(error)})`
+  }
+  contents.set(path, content)
+  return content
 }
 
 function compileTask(task: Task, index: number, play: Play): CompiledTask {

@@ -7,11 +7,21 @@ export function disturbs(step: Pick<Step, 'resource' | 'script' | 'from' | 'to'>
   if (key === step.resource.key) return false
   const touched = step.script.touched
   if (touched === undefined) return true
-  return [...touched, ...implied(step.resource.key)].some((pattern) => covers(pattern, key))
+  return [...touched, ...(appears(step) ? implied(step.resource.key) : [])].some((pattern) => covers(pattern, key))
 }
 
 function covers(pattern: string, key: string): boolean {
   return pattern.endsWith('*') ? key.startsWith(pattern.slice(0, -1)) : key === pattern
+}
+
+/** Whether the place comes or goes; another content of what stays does not move what it implies. */
+function appears({ from, to }: Pick<Step, 'from' | 'to'>): boolean {
+  return isAbsent(from) || isAbsent(to)
+}
+
+/** Absent is `null`, or a value of that type. */
+function isAbsent(value: unknown): boolean {
+  return value === null || (typeof value === 'object' && 'type' in value && value.type === 'absent')
 }
 
 /** A place that implies others: a unit's file is what its state is made from. */

@@ -28,7 +28,7 @@ export function batch(probes: readonly Probe<unknown>[]): Batch {
   return {
     script: sections(parts),
     results(output) {
-      const answers = sectionAnswers(output.stdout, parts)
+      const answers = sectionAnswers(output.stdout, parts.length)
       if (!answers) return probes.map(() => ({ failure: torn(output) }))
       const byGroup = new Map(groups.map((g, i) => [g, answersOf(g, answers[i]!)]))
       return probes.map((probe) => result(probe, (question) => find(groups, byGroup, question)))

@@ -25,28 +25,28 @@ export interface SectionAnswer {
 /**
  * Joins scripts into one. With `stopAtFailure` the first that fails is the last that runs.
  * Each section's text is evaluated, so that a syntax error in one does not reach the others.
+ * A line with number and status is written when a section ends, so that a joined script that was ended tells how far it came.
  */
 export function sections(parts: readonly Section[], { stopAtFailure = false } = {}): Collected {
   const inputs: Uint8Array[] = []
-  const aside = parts.flatMap((part, i) => (part.aside ? [`( ${run(part, i)}; echo $? >"$d/${i}.s") &`] : []))
+  const aside = parts.flatMap((part, i) => (part.aside ? [`( ${run(part, i)}; echo "${i} $?" >"$d/${i}.s" ) &`] : []))
   const inLine = parts.flatMap((part, i) => {
     if (part.aside) return []
     const input = part.script.input === undefined ? undefined : Buffer.from(part.script.input)
     if (input) inputs.push(input)
     // One block of exactly this size: the reader sees an end of file, and what it leaves unread is not read by the next.
     const feed = input?.length ? `dd bs=${input.length} count=1 iflag=fullblock <&3 2>/dev/null | ` : ''
-    const step = `${feed}${run(part, i)}; s=$?; r="$r $s"`
-    return [stopAtFailure ? `[ "$ok" ] && { ${step}; [ $s -eq 0 ] || ok=; }` : step]
+    const step = `${feed}${run(part, i)}; s=$?; echo "${i} $s"`
+    return [stopAtFailure ? `if [ "$ok" ]; then ${step}; [ $s -eq 0 ] || ok=; else echo "${i} -"; fi` : step]
   })
   const files = parts.map((_, i) => `"$d/${i}.o" "$d/${i}.e"`).join(' ')
   const text = [
-    'd=$FLEETPLAY_TMP r= a= ok=1',
+    'd=$FLEETPLAY_TMP ok=1',
     'exec 3<&0 </dev/null',
     ...aside,
     ...inLine,
     ...(aside.length > 0 ? ['wait'] : []),
-    ...parts.flatMap((part, i) => (part.aside ? [`read -r s <"$d/${i}.s"; a="$a $s"`] : [])),
-    `echo "$r"; echo "$a"`,
+    ...parts.flatMap((part, i) => (part.aside ? [`read -r s <"$d/${i}.s"; echo "$s"`] : [])),
     // A section that was not run left no files behind.
     ...(stopAtFailure ? [`for f in ${files}; do [ -e "$f" ] || : >"$f"; done`] : []),
     `wc -c ${files}`,
@@ -55,31 +55,38 @@ export function sections(parts: readonly Section[], { stopAtFailure = false } = 
   return { text, input: inputs.length > 0 ? Buffer.concat(inputs) : undefined }
 }
 
-/** Takes the answer of a joined script apart again; undefined where it is not one. */
-export function sectionAnswers(stdout: Buffer, parts: readonly Section[]): readonly SectionAnswer[] | undefined {
-  const count = parts.length
-  // Two lines of statuses, a size for each file, and their sum (which wc leaves out for a single file: there are two at least).
-  const head = firstLines(stdout, 2 + 2 * count + 1)
+/** Takes the answer of a joined script apart again; undefined where it is not whole. */
+export function sectionAnswers(stdout: Buffer, count: number): readonly SectionAnswer[] | undefined {
+  // A line of status and two sizes for each section, and the sizes' sum (which wc leaves out for one file: there are two at least).
+  const head = firstLines(stdout, count + 2 * count + 1)
   if (!head) return undefined
-  const [inLine, aside, ...sizes] = head.lines
-  const statuses = numbers(inLine!)
-  const asideStatuses = numbers(aside!)
-  const size = sizes.map((line) => Number.parseInt(line, 10))
-  if (size.slice(0, -1).reduce((sum, n) => sum + n, 0) !== stdout.length - head.length) return undefined
+  const statuses = new Map(head.lines.slice(0, count).map(statusLine))
+  const sizes = head.lines.slice(count).map((line) => Number.parseInt(line, 10))
+  if (sizes.slice(0, -1).reduce((sum, n) => sum + n, 0) !== stdout.length - head.length) return undefined
   let at = head.length
   const take = (n: number) => stdout.subarray(at, (at += n))
-  return parts.map((part, i) => {
-    const status = part.aside ? asideStatuses.shift() : statuses.shift()
-    return { status, stdout: take(size[2 * i]!), stderr: take(size[2 * i + 1]!) }
-  })
+  return Array.from({ length: count }, (_, i) => ({
+    status: statuses.get(i),
+    stdout: take(sizes[2 * i]!),
+    stderr: take(sizes[2 * i + 1]!),
+  }))
+}
+
+/** How many sections had ended, in order, when a joined script was ended. */
+export function sectionsEnded(stdout: Buffer): number {
+  return stdout
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => /^\d+ \d+$/.test(line)).length
 }
 
 function run({ script }: Section, i: number): string {
   return `(eval ${quote(script.text)}\n) >"$d/${i}.o" 2>"$d/${i}.e" 3<&-`
 }
 
-function numbers(line: string): number[] {
-  return line.split(' ').filter(Boolean).map(Number)
+function statusLine(line: string): [number, number | undefined] {
+  const [i, status] = line.split(' ')
+  return [Number(i), status === '-' ? undefined : Number(status)]
 }
 
 function firstLines(buffer: Buffer, count: number): { lines: string[]; length: number } | undefined {

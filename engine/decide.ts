@@ -1,0 +1,107 @@
+/** Desired × now → changes, for one task; pure. */
+
+import { isDeepStrictEqual } from 'node:util'
+import { type AnyResource, type Identity, labelOf, type Resource, showValue } from '../dsl/resource.ts'
+import type { Reading, Task, Verdict } from '../dsl/task.ts'
+import { Failure } from '../errors/failure.ts'
+import type { Facts } from '../probe/facts.ts'
+import type { CompiledTask } from './compile.ts'
+import type { Change } from './events.ts'
+import type { Step } from './host.ts'
+import { valueOf, type World } from './world.ts'
+
+export interface Decision {
+  readonly steps: readonly Step[]
+  readonly changes: readonly Change[]
+  readonly notes: readonly string[]
+  readonly irreversible: readonly string[]
+  /** Why the task cannot be done. */
+  readonly failure: Failure | undefined
+}
+
+/** Seconds that a task's scripts may take where it does not say. */
+export const taskDeadline = 600
+
+export function decide(compiled: CompiledTask, world: World, facts: Facts): Decision {
+  const values = new Map<string, { readonly now: unknown; desired: unknown }>()
+  const steps: Step[] = []
+  const changes: Change[] = []
+  const nothing = { steps: [], changes: [], notes: [], irreversible: [] }
+  try {
+    for (const { resource, desired } of compiled.wishes) {
+      const entry = world.get(resource)
+      const known = values.get(resource.key)
+      const now = known ? known.desired : given(valueOf(entry))
+      const to = desired(now, facts satisfies Identity)
+      values.set(resource.key, { now: known ? known.now : now, desired: to })
+      if (isDeepStrictEqual(now, to)) continue
+      steps.push(step(resource, now, to, compiled.task))
+      changes.push(changeOf(resource, now, to, entry.moved))
+    }
+    const verdicts = judge(compiled.task, reading(values, facts))
+    const refusal = verdicts.find((verdict) => verdict.kind === 'refuse')
+    if (refusal) return { ...nothing, failure: new Failure('E_REFUSED', refusal.reason, { hint: refusal.hint }) }
+    return {
+      steps,
+      changes,
+      notes: verdicts.flatMap((verdict) => (verdict.kind === 'note' ? [verdict.text] : [])),
+      irreversible: verdicts.flatMap((verdict) => (verdict.kind === 'irreversible' ? [verdict.why] : [])),
+      failure: undefined,
+    }
+  } catch (error) {
+    return { ...nothing, failure: asFailure(error) }
+  }
+}
+
+/** Whether a decision rests on what an earlier task may yet move. */
+export function isUncertain({ wishes }: CompiledTask, world: World): boolean {
+  return wishes.some(({ resource }) => world.get(resource).moved.length > 0)
+}
+
+function given(result: ReturnType<typeof valueOf>): unknown {
+  if ('failure' in result) throw result.failure
+  return result.value
+}
+
+function step(resource: AnyResource, from: unknown, to: unknown, task: Task): Step {
+  const script = resource.write?.(to, from)
+  if (!script) throw new Failure('E_REFUSED', `${labelOf(resource)} can only be looked at, not changed.`)
+  return { resource, from, to, script, deadline: task.keywords.timeout ?? taskDeadline }
+}
+
+function changeOf(resource: AnyResource, from: unknown, to: unknown, dependsOn: readonly string[]): Change {
+  const [before, after] = [resource.text?.(from), resource.text?.(to)]
+  return {
+    key: resource.key,
+    label: labelOf(resource),
+    before: showValue(resource, from),
+    after: showValue(resource, to),
+    diff: before === undefined && after === undefined ? undefined : { before: before ?? '', after: after ?? '' },
+    dependsOn,
+    unprovable: resource.unprovable ?? false,
+  }
+}
+
+function judge(task: Task, seen: Reading): readonly Verdict[] {
+  return [...task.parts.flatMap((part) => judge(part, seen)), ...task.judge(seen)]
+}
+
+function reading(values: ReadonlyMap<string, { readonly now: unknown; readonly desired: unknown }>, facts: Facts): Reading {
+  const get = ({ key }: { readonly key: string }) => {
+    const value = values.get(key)
+    if (!value) throw new Error(`judge asks for ${key}, of which the task has no wish; look() at it`)
+    return value
+  }
+  return {
+    facts,
+    now: <T>(resource: Resource<T>) => get(resource).now as T,
+    desired: <T>(resource: Resource<T>) => get(resource).desired as T,
+    changes: (resource) => !isDeepStrictEqual(get(resource).now, get(resource).desired),
+  }
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new Failure('E_INTERNAL', `A module failed: ${message}`, { cause: error })
+}

@@ -1,0 +1,234 @@
+/** Plays on many hosts: who is meant, how many at a time, who failed, who was not reached. */
+
+import pLimit from 'p-limit'
+import type { InventoryHost } from '../dsl/inventory.ts'
+import { select } from '../dsl/pattern.ts'
+import { type Play, type Plays, type Serial, type Together, typicalFacts } from '../dsl/play.ts'
+import { Failure, Mistakes } from '../errors/failure.ts'
+import { nearest } from '../errors/suggest.ts'
+import { type Choice, compile } from './compile.ts'
+import type { Emit, Event, Outcome, Recap } from './events.ts'
+import type { Host } from './host.ts'
+import { failureData, HostRun } from './host-run.ts'
+
+export interface FleetOptions extends Choice {
+  readonly plays: Plays
+  readonly hosts: readonly InventoryHost[]
+  /** A pattern that narrows every play; undefined for all hosts. */
+  readonly limit: string | undefined
+  /** Hosts at once. */
+  readonly forks: number
+  readonly check: boolean
+  readonly connect: (host: InventoryHost) => Host
+  readonly emit: Emit
+  readonly stopping: () => boolean
+}
+
+/** A play with the hosts that it is for. */
+interface Aimed {
+  readonly play: Play
+  readonly hosts: readonly InventoryHost[]
+}
+
+/**
+ * Runs plays, or plans them. Throws Mistakes before any connection where a play, a pattern or an option is wrong;
+ * what goes wrong on a host is told as events.
+ */
+export async function fleet(options: FleetOptions): Promise<Recap> {
+  const stages = aim(options)
+  const started = performance.now()
+  const run = new FleetRun(options)
+  try {
+    for (const stage of stages) await Promise.all(stage.map((aimed) => run.play(aimed)))
+  } finally {
+    await run.close()
+  }
+  const recap = run.recap((performance.now() - started) / 1000)
+  options.emit({ type: 'run-finished', recap, interrupted: options.stopping() })
+  return recap
+}
+
+/** The stages of a run, after every mistake that can be seen without a host was looked for. */
+export function aim(options: Omit<FleetOptions, 'connect' | 'emit' | 'stopping' | 'check' | 'forks'>): readonly (readonly Aimed[])[] {
+  const { hosts, limit } = options
+  const problems: Failure[] = []
+  const stages = stagesOf(options.plays).map((plays) =>
+    plays.map((play): Aimed => ({ play, hosts: aimedHosts(play, hosts, problems) })),
+  )
+  const narrowed = limit === undefined ? undefined : limited(limit, hosts, stages.flat(), problems)
+  const aimed = stages.map((stage) =>
+    stage.map(({ play, hosts }) => ({ play, hosts: narrowed ? hosts.filter((host) => narrowed.has(host)) : hosts })),
+  )
+  for (const { play, hosts: mine } of aimed.flat()) {
+    for (const host of mine) problems.push(...compile(play, host, hosts, typicalFacts, options).problems)
+  }
+  const different = new Map(problems.map((problem) => [JSON.stringify([problem.message, problem.place]), problem]))
+  if (different.size > 0) throw new Mistakes([...different.values()])
+  return aimed
+}
+
+function stagesOf(plays: Plays): readonly (readonly Play[])[] {
+  const list: readonly (Play | Together)[] = Array.isArray(plays) ? plays : [plays as Play | Together]
+  return list.map((entry) => (entry.kind === 'together' ? entry.plays : [entry]))
+}
+
+function aimedHosts(play: Play, fleet: readonly InventoryHost[], problems: Failure[]): readonly InventoryHost[] {
+  const groups = Object.keys(play.shape.groups)
+  const { hosts, unknown } = select(play.pattern, fleet, groups)
+  const names = [...groups, ...fleet.map(({ name }) => name)]
+  for (const term of unknown) {
+    problems.push(unknownTerm(`The play ${play.name}: hosts('${term}')`, term, names).at(play.origin.place))
+  }
+  return hosts
+}
+
+function limited(
+  limit: string,
+  fleet: readonly InventoryHost[],
+  aimed: readonly Aimed[],
+  problems: Failure[],
+): ReadonlySet<InventoryHost> {
+  const groups = [...new Set(aimed.flatMap(({ play }) => Object.keys(play.shape.groups)))]
+  const { hosts, unknown } = select(limit, fleet, groups)
+  for (const term of unknown) {
+    problems.push(unknownTerm(`--limit ${limit}`, term, [...groups, ...fleet.map(({ name }) => name)]))
+  }
+  const meant = new Set(aimed.flatMap((a) => a.hosts))
+  if (unknown.length === 0 && !hosts.some((host) => meant.has(host))) {
+    problems.push(new Failure('E_PATTERN', `--limit ${limit} leaves no host of these plays.`))
+  }
+  return new Set(hosts)
+}
+
+function unknownTerm(where: string, term: string, names: readonly string[]): Failure {
+  const close = nearest(term, names)
+  const hint = close ? `Did you mean ${close}?` : `There are: ${names.join(', ')}.`
+  return new Failure('E_PATTERN', `${where} matches no host and no group of the inventory.`, { hint })
+}
+
+/** What is known of a host in the whole run. */
+interface Known {
+  readonly host: Host
+  outcome: Outcome
+}
+
+class FleetRun {
+  readonly #options: FleetOptions
+  readonly #limit: ReturnType<typeof pLimit>
+  readonly #known = new Map<string, Known>()
+  readonly #tasks = { ok: 0, changed: 0, skipped: 0, failed: 0 }
+
+  constructor(options: FleetOptions) {
+    this.#options = options
+    this.#limit = pLimit(options.forks)
+  }
+
+  async play({ play, hosts }: Aimed): Promise<void> {
+    const { emit } = this.#options
+    emit({ type: 'play-started', play: play.name, hosts: hosts.map(({ name }) => name), place: play.origin.place })
+    const going = hosts.filter(({ name }) => !isLost(this.#known.get(name)?.outcome))
+    const batches = split(going, play.serial)
+    const allowed = count(play.maxFailures, hosts.length)
+    let failures = hosts.length - going.length
+    for (const [i, batch] of batches.entries()) {
+      if (i > 0 && failures > allowed) {
+        const left = batches.slice(i).flat()
+        const reason = `${failures} of ${hosts.length} hosts failed or were unreachable; the play allows ${allowed}`
+        emit({ type: 'not-begun', play: play.name, hosts: left.map(({ name }) => name), reason })
+        for (const { name } of left) this.#note(name, 'skipped')
+        return
+      }
+      if (batches.length > 1) {
+        emit({ type: 'batch-started', play: play.name, hosts: batch.map(({ name }) => name), number: i + 1, of: batches.length })
+      }
+      const outcomes = await Promise.all(batch.map((host) => this.#limit(() => this.#host(play, host))))
+      failures += outcomes.filter(isLost).length
+    }
+  }
+
+  async #host(play: Play, host: InventoryHost): Promise<Outcome> {
+    const { connect, check, emit, stopping } = this.#options
+    const known = this.#known.get(host.name) ?? { host: connect(host), outcome: 'ok' as const }
+    this.#known.set(host.name, known)
+    const before = known.host.trips
+    const tell = (event: Event) => {
+      if (event.type === 'task') this.#tasks[event.outcome]++
+      emit(event)
+    }
+    let run: HostRun | undefined
+    let outcome: Outcome
+    try {
+      const facts = await known.host.facts(play.become)
+      const { tasks, problems } = compile(play, host, this.#options.hosts, facts, this.#options)
+      if (problems.length > 0) outcome = this.#refused(play, host, problems)
+      else {
+        emit({ type: 'connected', play: play.name, host: host.name, tasks: tasks.length })
+        run = new HostRun(known.host, facts, tasks, { play: play.name, check, emit: tell, stopping })
+        outcome = await run.run()
+      }
+    } catch (error) {
+      // The engine never throws for a host, and only a Failure is a host's.
+      if (!(error instanceof Failure)) throw error
+      outcome = 'unreachable'
+      emit({ type: 'unreachable', play: play.name, host: host.name, task: run?.current?.info, failure: failureData(error) })
+    }
+    this.#note(host.name, outcome)
+    emit({ type: 'host-finished', play: play.name, host: host.name, outcome, trips: known.host.trips - before })
+    return outcome
+  }
+
+  /** The play cannot be made for this host, by what its facts are. */
+  #refused(play: Play, host: InventoryHost, problems: readonly Failure[]): 'failed' {
+    for (const [index, problem] of problems.entries()) {
+      this.#tasks.failed++
+      this.#options.emit({
+        type: 'task',
+        play: play.name,
+        host: host.name,
+        task: { index, module: 'play', title: `play ${play.name}`, place: problem.place },
+        outcome: 'failed',
+        reason: undefined,
+        changes: [],
+        notes: [],
+        irreversible: [],
+        failure: failureData(problem),
+        ignored: false,
+      })
+    }
+    return 'failed'
+  }
+
+  /** The worst that happened to a host in the run is what it is. */
+  #note(name: string, outcome: Outcome): void {
+    const known = this.#known.get(name)
+    if (known && severity.indexOf(outcome) > severity.indexOf(known.outcome)) known.outcome = outcome
+  }
+
+  recap(seconds: number): Recap {
+    const hosts = { ok: 0, changed: 0, failed: 0, unreachable: 0, skipped: 0 }
+    for (const { outcome } of this.#known.values()) hosts[outcome]++
+    const trips = Math.max(0, ...[...this.#known.values()].map(({ host }) => host.trips))
+    return { hosts, tasks: this.#tasks, seconds, trips }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#known.values()].map(({ host }) => host.close()))
+  }
+}
+
+const severity: readonly Outcome[] = ['ok', 'skipped', 'changed', 'unreachable', 'failed']
+
+function isLost(outcome: Outcome | undefined): boolean {
+  return outcome === 'failed' || outcome === 'unreachable'
+}
+
+function split<T>(hosts: readonly T[], serial: Serial | undefined): readonly (readonly T[])[] {
+  if (serial === undefined || hosts.length === 0) return [hosts]
+  const size = Math.max(1, count(serial, hosts.length))
+  return Array.from({ length: Math.ceil(hosts.length / size) }, (_, i) => hosts.slice(i * size, (i + 1) * size))
+}
+
+/** A number, or a share of all. */
+function count(size: Serial, all: number): number {
+  return typeof size === 'number' ? size : Math.floor((all * Number.parseFloat(size)) / 100)
+}

@@ -1,0 +1,70 @@
+/** A host in memory: values by key. Mock hosts and the sandbox are this; no shell is in sight. */
+
+import { type AnyResource, labelOf } from '../dsl/resource.ts'
+import { Failure } from '../errors/failure.ts'
+import type { Result } from '../probe/batch.ts'
+import type { Facts } from '../probe/facts.ts'
+import type { Script } from '../shell/script.ts'
+import type { As, Host, Step, StepEnd } from './host.ts'
+
+export class MemoryHost implements Host {
+  readonly name: string
+  readonly #facts: Facts
+  /** Values of places by key; a place that is not here has a fresh Debian's value. */
+  readonly values: Map<string, unknown>
+  /** Failures of writes by key, in the host's words. */
+  readonly failing = new Map<string, Failure>()
+  /** Scripts of the reactions that ran. */
+  readonly reactions: Script[] = []
+  trips = 0
+
+  constructor(name: string, facts: Facts, values: ReadonlyMap<string, unknown> = new Map()) {
+    this.name = name
+    this.#facts = facts
+    this.values = new Map(values)
+  }
+
+  async facts(as: As): Promise<Facts> {
+    this.trips++
+    return as === undefined ? this.#facts : { ...this.#facts, user: as, group: as }
+  }
+
+  async read(resources: readonly AnyResource[]): Promise<readonly Result<unknown>[]> {
+    this.trips++
+    return resources.map((resource) => {
+      const { key } = resource
+      if (this.values.has(key)) return { value: this.values.get(key) }
+      if ('fresh' in resource) return { value: resource.fresh }
+      return { failure: unsaid(this.name, resource) }
+    })
+  }
+
+  async apply(steps: readonly Step[]): Promise<readonly StepEnd[]> {
+    this.trips++
+    let failed = false
+    return steps.map(({ resource, to }) => {
+      if (failed) return 'not run'
+      const failure = this.failing.get(resource.key)
+      if (failure) {
+        failed = true
+        return failure
+      }
+      if (!resource.unprovable) this.values.set(resource.key, to)
+      return 'done'
+    })
+  }
+
+  async react(scripts: readonly Script[]): Promise<readonly StepEnd[]> {
+    this.trips++
+    this.reactions.push(...scripts)
+    return scripts.map(() => 'done')
+  }
+
+  async close(): Promise<void> {}
+}
+
+function unsaid(host: string, resource: AnyResource): Failure {
+  return new Failure('E_MOCK', `${host} says nothing of ${labelOf(resource)} (${resource.key}).`, {
+    hint: `Say what it is: mockHost('${host}').has(…) with the resource, or its value by key in the inventory's simulation.`,
+  })
+}
