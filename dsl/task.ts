@@ -158,8 +158,8 @@ export abstract class Task {
     return this.#keyword({ ignoreErrors: true })
   }
 
-  /** The same task with other fields; for modules. */
-  protected with(fields: Partial<Record<keyof this, unknown>>): this {
+  /** The same task with other fields, checked against the module's own type: `this.with<Sysctl>({ entries })`. */
+  protected with<T extends Task>(fields: Partial<T>): this {
     return Object.freeze(Object.assign(Object.create(Object.getPrototypeOf(this)) as this, this, fields))
   }
 
@@ -167,11 +167,11 @@ export abstract class Task {
   protected wrong(problem: string | undefined, hint?: string): this {
     if (problem === undefined) return this
     const failure = new Failure('E_PLAY_INVALID', problem, { place: Origin.here().place, hint })
-    return this.with({ problems: [...this.problems, failure] } as Partial<Record<keyof this, unknown>>)
+    return this.with<Task>({ problems: [...this.problems, failure] })
   }
 
   #keyword(keywords: Partial<Keywords>): this {
-    return this.with({ keywords: { ...this.keywords, ...keywords } } as Partial<Record<keyof this, unknown>>)
+    return this.with<Task>({ keywords: { ...this.keywords, ...keywords } })
   }
 }
 

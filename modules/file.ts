@@ -62,7 +62,7 @@ export class File extends Task implements FileStart {
   }
 
   content(content: string | Uint8Array): File {
-    return this.with({ bytes: Buffer.from(content) })
+    return this.with<File>({ bytes: Buffer.from(content) })
   }
 
   template<D>(template: (data: D) => string, data: D): File {
@@ -71,20 +71,20 @@ export class File extends Task implements FileStart {
 
   source(path: string): File {
     const here = Origin.here().place?.file
-    return this.with({ local: isAbsolute(path) || !here ? path : join(dirname(here), path) })
+    return this.with<File>({ local: isAbsolute(path) || !here ? path : join(dirname(here), path) })
   }
 
   absent(): File {
-    return this.with({ isAbsent: true })
+    return this.with<File>({ isAbsent: true })
   }
 
   mode(mode: Mode): File {
     const parsed = parseMode(mode)
-    return isProblem(parsed) ? this.wrong(parsed.problem) : this.with({ owned: { ...this.owned, mode: parsed } })
+    return isProblem(parsed) ? this.wrong(parsed.problem) : this.with<File>({ owned: { ...this.owned, mode: parsed } })
   }
 
   owner(user: string, group = user): File {
-    return this.with({ owned: { ...this.owned, owner: user, group } })
+    return this.with<File>({ owned: { ...this.owned, owner: user, group } })
   }
 
   override get localFiles() {
@@ -92,7 +92,7 @@ export class File extends Task implements FileStart {
   }
 
   override supplied(contents: ReadonlyMap<string, Uint8Array>): this {
-    return this.with({ bytes: contents.get(this.local!) })
+    return this.with<File>({ bytes: contents.get(this.local!) })
   }
 
   get wishes() {
