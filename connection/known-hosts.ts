@@ -23,10 +23,14 @@ export interface HostName {
   readonly port: number
   /** `HostKeyAlias` of ssh_config: looked up as it is, without a port. */
   readonly alias?: string | undefined
+  /** `StrictHostKeyChecking` of ssh_config where it asks for less than we do. */
+  readonly laxity?: string | undefined
 }
 
 /** What a person does where only the OpenSSH client can go on. */
-export const useOpenSsh = 'Reach this host through the OpenSSH client instead (`connection: "openssh"`).'
+export function useOpenSsh(name: string): string {
+  return `Reach it through the OpenSSH client instead: in the inventory, carrier: { exec: ['ssh', '${name}'] } for this host.`
+}
 
 /** Reads known_hosts files; those that do not exist have no lines. */
 export async function readKnownHosts(files: readonly string[]): Promise<readonly KnownHost[]> {
@@ -97,10 +101,11 @@ export function judgeHostKey(known: readonly KnownHost[], host: HostName, key: B
     return new Failure(
       'E_HOST_KEY_UNKNOWN',
       `${host.name} showed the key ${shown}; ${at(authority)} trusts a certificate authority for it, and host certificates can be checked by the OpenSSH client only.`,
-      { hint: useOpenSsh },
+      { hint: useOpenSsh(host.name) },
     )
+  const lax = host.laxity ? ` (StrictHostKeyChecking ${host.laxity} is not followed: keys are always verified.)` : ''
   return new Failure('E_HOST_KEY_UNKNOWN', `${host.name} showed the key ${shown}, which no known_hosts file has.`, {
-    hint: `Compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub there), then: play trust ${host.name}`,
+    hint: `Compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub there), then: play trust ${host.name}${lax}`,
   })
 }
 
@@ -157,7 +162,7 @@ export function namesHost(patterns: string, name: string): boolean {
     const [, version, salt, hash] = patterns.split('|')
     return version === '1' && salt !== undefined && hash === hmac(Buffer.from(salt, 'base64'), name)
   }
-  return matchesPatterns(patterns.split(','), name)
+  return matchesPatterns(patterns.toLowerCase().split(','), name)
 }
 
 /** See ssh_config(5), PATTERNS. One negated match is a no, whatever else matches. */
@@ -168,14 +173,14 @@ export function matchesPatterns(patterns: readonly string[], text: string): bool
 
 function matches(pattern: string, text: string): boolean {
   // Most lines are plain names, and there may be thousands of lines for each of thousands of hosts.
-  return /[*?]/.test(pattern) ? wildcard(pattern).test(text) : pattern.toLowerCase() === text.toLowerCase()
+  return /[*?]/.test(pattern) ? wildcard(pattern).test(text) : pattern === text
 }
 
 function wildcard(pattern: string): RegExp {
   const source = pattern.replace(/[.*+?^${}()|[\]\\]/g, (sign) =>
     sign === '*' ? '.*' : sign === '?' ? '.' : `\\${sign}`,
   )
-  return new RegExp(`^${source}$`, 'is')
+  return new RegExp(`^${source}$`, 's')
 }
 
 function lookUpNames({ host, port, alias }: HostName): readonly string[] {

@@ -11,6 +11,13 @@ export interface RetryOptions {
   readonly backOff?: number | undefined
 }
 
+/** Where to connect to. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+  readonly family?: 4 | 6 | undefined
+}
+
 /** A failure that may be over in a moment: the host is booting, or too many log in at once (MaxStartups). */
 export class NotNow extends Error {
   readonly failure: Failure
@@ -43,9 +50,10 @@ export async function retrying<T>(options: RetryOptions, attempt: () => Promise<
  * Connects without Nagle's algorithm: with it, each command waits for a delayed acknowledgement.
  * A time-out is not tried again: the kernel has repeated the first packet several times by then.
  */
-export async function dial(host: string, port: number, seconds: number): Promise<Socket> {
+export async function dial(address: Address, seconds: number): Promise<Socket> {
+  const { host, port, family } = address
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true })
+    const socket = connect({ host, port, family, noDelay: true })
     const timer = setTimeout(() => {
       socket.destroy()
       reject(

@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream'
 import type * as Ssh2 from 'ssh2'
 import { Failure } from '../errors/failure.ts'
-import type { Spawn, Traffic } from './connection.ts'
+import type { Connection, Session, Spawn, Traffic } from './connection.ts'
 import {
   type HostName,
   judgeHostKey,
@@ -12,6 +12,7 @@ import {
   readKnownHosts,
   useOpenSsh,
 } from './known-hosts.ts'
+import { openSession } from './session.ts'
 import { dial, hostPort, NotNow, type RetryOptions, retrying } from './ssh-dial.ts'
 import { asked, type Link, linkOver, Meter, openChannel } from './ssh-link.ts'
 import { type Attempt, KeyCache, type KeyReader, type Login, LoginAttempts } from './ssh-login.ts'
@@ -28,6 +29,10 @@ export interface SshTarget extends Login {
   readonly jumps: readonly SshTarget[]
   readonly knownHostsFiles: readonly string[]
   readonly hostKeyAlias?: string | undefined
+  /** `StrictHostKeyChecking` of ssh_config where it asks for less than to verify, which is not followed. */
+  readonly laxity?: string | undefined
+  /** Addresses of one family only. */
+  readonly family?: 4 | 6 | undefined
   /** Seconds for the TCP connection, and again for the handshake. */
   readonly connectTimeout: number
   /** What its configuration asks for and only the OpenSSH client can do, such as `ProxyCommand`. */
@@ -79,6 +84,34 @@ const hostKeyAlgorithms: Readonly<Record<string, readonly Ssh2.ServerHostKeyAlgo
   'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
 }
 
+/**
+ * A connection to a host over ssh. The key of the host, and of each jump host, is verified against known_hosts; there
+ * is no way round it.
+ *
+ * @example
+ * const pool = new SshPool()
+ * const connection = await connectSsh(await sshResolver().resolve({ host: 'web1' }), { pool })
+ * @throws Failure E_CONNECT, E_AUTH, E_HOST_KEY_UNKNOWN, E_HOST_KEY_CHANGED, E_HOST_KEY_REVOKED
+ */
+export async function connectSsh(target: SshTarget, options: SshOptions = {}): Promise<Connection> {
+  const carrier = await openSsh(target, options)
+  const { target: label, traffic, spawn } = carrier
+  const sessions = new Set<Session>()
+  return {
+    target: label,
+    traffic,
+    async open(how = {}) {
+      const session = await openSession(spawn, how, traffic)
+      sessions.add(session)
+      return session
+    },
+    async close() {
+      await Promise.all([...sessions].map((session) => session.close()))
+      await carrier.close()
+    },
+  }
+}
+
 /** A way to start commands on a host: what `connectSsh` opens sessions over. */
 export interface SshCarrier {
   /** `deploy@10.0.3.11:22` */
@@ -90,8 +123,7 @@ export interface SshCarrier {
 }
 
 /**
- * Connects and logs in. The key of the host, and of each jump host, is verified against known_hosts; there is no way
- * round it.
+ * Connects and logs in, without a session.
  *
  * @throws Failure E_CONNECT, E_AUTH, E_HOST_KEY_UNKNOWN, E_HOST_KEY_CHANGED, E_HOST_KEY_REVOKED
  */
@@ -160,7 +192,10 @@ async function openPath(jumps: readonly SshTarget[], pool: SshPool, options: Ssh
   try {
     const link = await shared.link
     link.watchers.add(forget)
+    let left = false
     const leave = async () => {
+      if (left) return
+      left = true
       if (--shared.users > 0) return
       forget()
       await link.close()
@@ -202,7 +237,7 @@ async function reach(
       'E_CONNECT',
       `${target.name}: ssh_config asks for ${only.join(', ')}: only the OpenSSH client can do that.`,
       {
-        hint: useOpenSsh,
+        hint: useOpenSsh(target.name),
       },
     )
   const known = await pool.known(target.knownHostsFiles)
@@ -211,8 +246,8 @@ async function reach(
 
 /** Bytes to and from the SSH port of a host, over TCP or through a jump host. */
 async function stream(target: SshTarget, through: SshLink | undefined): Promise<Duplex> {
-  const { host, port, connectTimeout } = target
-  if (!through) return dial(host, port, connectTimeout)
+  const { host, port, connectTimeout, family } = target
+  if (!through) return dial({ host, port, family }, connectTimeout)
   try {
     return await asked(
       through,
@@ -328,7 +363,7 @@ function handshake(
       fail(
         new Failure('E_CONNECT', `${label}: ${error.message}`, {
           hint: /no matching/.test(error.message)
-            ? `Host and client have no algorithm in common. ${useOpenSsh}`
+            ? `Host and client have no algorithm in common. ${useOpenSsh(target.name)}`
             : undefined,
           cause: error,
         }),
@@ -452,8 +487,8 @@ function hostKeyOrder(types: readonly string[]): Ssh2.ServerHostKeyAlgorithm[] {
   return [...new Set([...first, ...Object.values(hostKeyAlgorithms).flat()])]
 }
 
-function hostName({ name, host, port, hostKeyAlias }: SshTarget): HostName {
-  return { name, host, port, alias: hostKeyAlias }
+function hostName({ name, host, port, hostKeyAlias, laxity }: SshTarget): HostName {
+  return { name, host, port, alias: hostKeyAlias, laxity }
 }
 
 function labelOf({ user, host, port }: SshTarget): string {
