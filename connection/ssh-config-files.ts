@@ -78,7 +78,7 @@ async function readConfigFile(file: string, home: string, depth: number): Promis
       param.toLowerCase() === 'host' ? { kind: 'host', patterns: words } : { kind: 'match', words }
     sections.push({ when, file, lines: await linesOf(config) })
   }
-  return sections
+  return sections.filter(({ lines }) => lines.length > 0)
 }
 
 /** A line as the package ssh-config has it: a comment without `param`, a section with `config`. */
@@ -125,7 +125,7 @@ function apply(sections: readonly Section[], question: Question, settings: Map<s
     if (!holds(when, file, question, settings)) continue
     for (const line of lines) {
       if (line.kind === 'include') apply(line.sections, question, settings)
-      else if (line.keyword === 'proxycommand' && settings.has('proxyjump')) continue
+      else if (line.keyword === 'proxycommand' && (settings.get('proxyjump')?.[0] ?? 'none') !== 'none') continue
       else if (line.keyword === 'proxyjump' && settings.has('proxycommand')) continue
       else if (!settings.has(line.keyword)) settings.set(line.keyword, [line.value])
       else if (gathering.has(line.keyword)) settings.get(line.keyword)!.push(line.value)

@@ -1,6 +1,7 @@
 /** What the user's ssh_config says of a host: asked of `ssh -G`, or read from the files where there is no `ssh`. */
 
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { homedir, hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
@@ -61,6 +62,8 @@ export function sshResolver(options: ResolverOptions = {}): SshResolver {
   let client = options.ssh ?? 'ssh'
 
   async function settingsOf(question: Question): Promise<Settings> {
+    if (configFile && !existsSync(configFile))
+      throw new Failure('E_OPTION', `There is no ssh_config file ${configFile}.`)
     sections ??= readConfigFiles(files, home)
     const read = await sections
     const same = sameness(read, question.host)
