@@ -9,6 +9,7 @@ export default defineConfig({
       { find: /^fleetplay$/, replacement: here('./index.ts') },
       { find: /^fleetplay\/authoring$/, replacement: here('./authoring.ts') },
       { find: /^fleetplay\/testing$/, replacement: here('./testing/index.ts') },
+      { find: /^fleetplay\/vitest$/, replacement: here('./testing/vitest.ts') },
     ],
   },
   test: {

@@ -34,7 +34,11 @@ export interface Simulated {
  * What carries scripts to a host: ssh; this machine; a command that passes standard input and output to a command line on
  * the host (`['docker', 'exec', '-i', 'web1']`, `['ssh', 'web1']` for certificates and hardware keys); or a simulation.
  */
-export type Carrier = 'ssh' | 'local' | { readonly exec: readonly [string, ...string[]] } | { readonly simulated: Simulated }
+export type Carrier =
+  | 'ssh'
+  | 'local'
+  | { readonly exec: readonly [string, ...string[]] }
+  | { readonly simulated: Simulated }
 
 export interface HostSpec<S extends ShapeSpec> {
   readonly groups?: readonly GroupName<S>[]
@@ -95,9 +99,14 @@ export class Inventory {
       const hint = close ? `Did you mean ${close}?` : `The shape has: ${names.join(', ') || 'none'}.`
       wrong('E_INVENTORY_INVALID', `${what} ${name} is not in the shape.`, hint)
     }
-    for (const group of Object.keys(this.#spec.groups ?? {})) if (!groups.includes(group)) misspelt('Group', group, groups)
+    for (const group of Object.keys(this.#spec.groups ?? {}))
+      if (!groups.includes(group)) misspelt('Group', group, groups)
 
-    const everyVariable: Variables = Object.assign({}, this.shape.vars, ...groups.map((g) => this.shape.groups[g]!.vars))
+    const everyVariable: Variables = Object.assign(
+      {},
+      this.shape.vars,
+      ...groups.map((g) => this.shape.groups[g]!.vars),
+    )
     for (const name of Object.keys(overrides)) {
       if (name in everyVariable) continue
       const close = nearest(name, Object.keys(everyVariable))
@@ -106,7 +115,11 @@ export class Inventory {
 
     const hosts = Object.entries(this.#spec.hosts).map(([name, host]): InventoryHost => {
       if (!/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name)) {
-        wrong('E_INVENTORY_INVALID', `${JSON.stringify(name)} is not a host name.`, 'Letters, digits, dots and hyphens.')
+        wrong(
+          'E_INVENTORY_INVALID',
+          `${JSON.stringify(name)} is not a host name.`,
+          'Letters, digits, dots and hyphens.',
+        )
       }
       for (const group of host.groups ?? []) if (!groups.includes(group)) misspelt(`${name}: group`, group, groups)
       const mine = (host.groups ?? []).filter((g) => groups.includes(g))
@@ -144,7 +157,10 @@ export class Inventory {
     return Object.fromEntries(
       Object.entries(types).map(([variable, type]) => {
         if (variable in overrides) {
-          return [variable, taken(type.parseText(overrides[variable]!), (p) => wrong('E_OPTION', `-e ${variable}: ${p}`))]
+          return [
+            variable,
+            taken(type.parseText(overrides[variable]!), (p) => wrong('E_OPTION', `-e ${variable}: ${p}`)),
+          ]
         }
         const value = this.#value(name, variable, own, byGroup, wrong)
         if (value === undefined && !type.optional) {

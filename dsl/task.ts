@@ -45,7 +45,7 @@ export interface Reading {
   now<T>(resource: Resource<T>): T
   desired<T>(resource: Resource<T>): T
   /** Whether the plan would change the place. */
-  changes(resource: Resource<never>): boolean
+  changes(resource: { readonly key: string }): boolean
 }
 
 export type Verdict =
@@ -118,44 +118,45 @@ export abstract class Task {
 
   /** The name in reports, instead of module and id. */
   named(name: string): this {
-    return this.#keyword({ name })
+    return this.keyword({ name })
   }
 
   /** Does the task only where the condition holds. Several conditions must all hold. */
   when(condition: Condition): this {
-    return this.#keyword({ when: [...this.keywords.when, condition] })
+    return this.keyword({ when: [...this.keywords.when, condition] })
   }
 
   /** Runs the handlers at the end of the play, once each, where this task changed something. */
   notify(...handlers: readonly Handler[]): this {
-    return this.#keyword({ notify: [...this.keywords.notify, ...handlers] })
+    return this.keyword({ notify: [...this.keywords.notify, ...handlers] })
   }
 
   /** Words by which `--tags` and `--skip-tags` choose. */
   tags(...tags: readonly string[]): this {
-    return this.#keyword({ tags: [...this.keywords.tags, ...tags] })
+    return this.keyword({ tags: [...this.keywords.tags, ...tags] })
   }
 
   /** Does the task as another user than the play says. @default root */
   become(user = 'root'): this {
-    return this.#keyword({ become: user })
+    return this.keyword({ become: user })
   }
 
   /** Tries again where the task fails: so many attempts in all, with a pause between them. */
   retry(times: number, delay: Duration = '2s'): this {
-    const problem = !Number.isInteger(times) || times < 1 ? `retry takes a whole number from 1, not ${times}` : undefined
-    return this.#keyword({ retry: { times, delay } }).wrong(problem)
+    const problem =
+      !Number.isInteger(times) || times < 1 ? `retry takes a whole number from 1, not ${times}` : undefined
+    return this.keyword({ retry: { times, delay } }).wrong(problem)
   }
 
   /** How long the task's scripts may take before the host ends them. @default 10m */
   timeout(limit: Duration): this {
     const result = seconds(limit)
-    return typeof result === 'number' ? this.#keyword({ timeout: result }) : this.wrong(result.problem)
+    return typeof result === 'number' ? this.keyword({ timeout: result }) : this.wrong(result.problem)
   }
 
   /** Goes on with the host's next task where this one fails. The failure is told all the same. */
   ignoreErrors(): this {
-    return this.#keyword({ ignoreErrors: true })
+    return this.keyword({ ignoreErrors: true })
   }
 
   /** The same task with other fields, checked against the module's own type: `this.with<Sysctl>({ entries })`. */
@@ -170,7 +171,7 @@ export abstract class Task {
     return this.with<Task>({ problems: [...this.problems, failure] })
   }
 
-  #keyword(keywords: Partial<Keywords>): this {
+  private keyword(keywords: Partial<Keywords>): this {
     return this.with<Task>({ keywords: { ...this.keywords, ...keywords } })
   }
 }

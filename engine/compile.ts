@@ -46,7 +46,12 @@ export function compile(
   const problems: Failure[] = []
   let made: readonly Task[]
   try {
-    made = supply(flattenTasks(play.tasks({ vars: host.vars, facts: withNeed(facts), host: view(host), hosts: hostsOf(play, fleet) })), problems)
+    made = supply(
+      flattenTasks(
+        play.tasks({ vars: host.vars, facts: withNeed(facts), host: view(host), hosts: hostsOf(play, fleet) }),
+      ),
+      problems,
+    )
   } catch (error) {
     return { tasks: [], problems: [thrown(error, play)] }
   }
@@ -66,7 +71,12 @@ function supply(tasks: readonly Task[], problems: Failure[]): readonly Task[] {
     for (const path of task.localFiles) {
       const content = contentOf(path)
       if (typeof content !== 'string') supplied.set(path, content)
-      else problems.push(new Failure('E_PLAY_INVALID', `${titleOf(task)}: the local file ${path} ${content}.`, { place: task.origin.place }))
+      else
+        problems.push(
+          new Failure('E_PLAY_INVALID', `${titleOf(task)}: the local file ${path} ${content}.`, {
+            place: task.origin.place,
+          }),
+        )
     }
     return task.supplied(supplied)
   })
@@ -79,7 +89,8 @@ function contentOf(path: string): Uint8Array | string {
   try {
     content = readFileSync(path)
   } catch (error) {
-    content = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : `cannot be read (${String(error)})`
+    content =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : `cannot be read (${String(error)})`
   }
   contents.set(path, content)
   return content
@@ -168,5 +179,8 @@ function hostsOf(play: Play, fleet: readonly InventoryHost[]) {
 function thrown(error: unknown, play: Play): Failure {
   if (error instanceof Failure) return error.at(play.origin.place)
   const message = error instanceof Error ? error.message : String(error)
-  return new Failure('E_PLAY_THREW', `The play ${play.name} threw: ${message}`, { place: play.origin.place, cause: error })
+  return new Failure('E_PLAY_THREW', `The play ${play.name} threw: ${message}`, {
+    place: play.origin.place,
+    cause: error,
+  })
 }

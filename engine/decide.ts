@@ -86,7 +86,10 @@ function judge(task: Task, seen: Reading): readonly Verdict[] {
   return [...task.parts.flatMap((part) => judge(part, seen)), ...task.judge(seen)]
 }
 
-function reading(values: ReadonlyMap<string, { readonly now: unknown; readonly desired: unknown }>, facts: Facts): Reading {
+function reading(
+  values: ReadonlyMap<string, { readonly now: unknown; readonly desired: unknown }>,
+  facts: Facts,
+): Reading {
   const get = ({ key }: { readonly key: string }) => {
     const value = values.get(key)
     if (!value) throw new Error(`judge asks for ${key}, of which the task has no wish; look() at it`)

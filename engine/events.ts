@@ -62,10 +62,24 @@ export type Event =
       readonly hosts: readonly string[]
       readonly place: Place | undefined
     }
-  | { readonly type: 'batch-started'; readonly play: string; readonly hosts: readonly string[]; readonly of: number; readonly number: number }
+  | {
+      readonly type: 'batch-started'
+      readonly play: string
+      readonly hosts: readonly string[]
+      readonly of: number
+      readonly number: number
+    }
   | { readonly type: 'connected'; readonly play: string; readonly host: string; readonly tasks: number }
   /** A host reached a task: for a live display only. */
-  | { readonly type: 'progress'; readonly play: string; readonly host: string; readonly done: number; readonly of: number; readonly title: string; readonly phase: 'read' | 'plan' | 'apply' | 'prove' | 'react' }
+  | {
+      readonly type: 'progress'
+      readonly play: string
+      readonly host: string
+      readonly done: number
+      readonly of: number
+      readonly title: string
+      readonly phase: 'read' | 'plan' | 'apply' | 'prove' | 'react'
+    }
   | {
       readonly type: 'task'
       readonly play: string
@@ -89,8 +103,7 @@ export type Event =
       readonly handler: string
       /** Titles of the tasks that notified it. */
       readonly because: readonly string[]
-      /** Planned in check mode; postponed where the host failed before it. */
-      readonly outcome: 'planned' | 'done' | 'failed' | 'postponed'
+      readonly outcome: 'planned' | 'done' | 'failed'
       readonly failure: FailureData | undefined
     }
   | {
@@ -103,7 +116,13 @@ export type Event =
     }
   /** Hosts that were not begun, because too many before them failed. */
   | { readonly type: 'not-begun'; readonly play: string; readonly hosts: readonly string[]; readonly reason: string }
-  | { readonly type: 'host-finished'; readonly play: string; readonly host: string; readonly outcome: Outcome; readonly trips: number }
+  | {
+      readonly type: 'host-finished'
+      readonly play: string
+      readonly host: string
+      readonly outcome: Outcome
+      readonly trips: number
+    }
   | { readonly type: 'run-finished'; readonly recap: Recap; readonly interrupted: boolean }
 
 export type Emit = (event: Event) => void

@@ -49,7 +49,9 @@ export async function fleet(options: FleetOptions): Promise<Recap> {
 }
 
 /** The stages of a run, after every mistake that can be seen without a host was looked for. */
-export function aim(options: Omit<FleetOptions, 'connect' | 'emit' | 'stopping' | 'check' | 'forks'>): readonly (readonly Aimed[])[] {
+export function aim(
+  options: Omit<FleetOptions, 'connect' | 'emit' | 'stopping' | 'check' | 'forks'>,
+): readonly (readonly Aimed[])[] {
   const { hosts, limit } = options
   const problems: Failure[] = []
   const stages = stagesOf(options.plays).map((plays) =>
@@ -139,7 +141,13 @@ class FleetRun {
         return
       }
       if (batches.length > 1) {
-        emit({ type: 'batch-started', play: play.name, hosts: batch.map(({ name }) => name), number: i + 1, of: batches.length })
+        emit({
+          type: 'batch-started',
+          play: play.name,
+          hosts: batch.map(({ name }) => name),
+          number: i + 1,
+          of: batches.length,
+        })
       }
       const outcomes = await Promise.all(batch.map((host) => this.#limit(() => this.#host(play, host))))
       failures += outcomes.filter(isLost).length
@@ -170,7 +178,13 @@ class FleetRun {
       // The engine never throws for a host, and only a Failure is a host's.
       if (!(error instanceof Failure)) throw error
       outcome = 'unreachable'
-      emit({ type: 'unreachable', play: play.name, host: host.name, task: run?.current?.info, failure: failureData(error) })
+      emit({
+        type: 'unreachable',
+        play: play.name,
+        host: host.name,
+        task: run?.current?.info,
+        failure: failureData(error),
+      })
     }
     this.#note(host.name, outcome)
     emit({ type: 'host-finished', play: play.name, host: host.name, outcome, trips: known.host.trips - before })

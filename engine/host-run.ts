@@ -2,7 +2,6 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Handler } from '../dsl/handler.ts'
 import { type AnyResource, labelOf, showValue } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
 import { seconds } from '../dsl/units.ts'
@@ -10,8 +9,9 @@ import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import { type Decision, decide, isUncertain } from './decide.ts'
 import type { Emit, FailureData, Outcome } from './events.ts'
-import { disturbs } from './touch.ts'
 import type { As, Host, Step } from './host.ts'
+import { type Due, dueHandlers } from './react.ts'
+import { disturbs } from './touch.ts'
 import { World } from './world.ts'
 
 export interface HostRunOptions {
@@ -64,7 +64,8 @@ export class HostRun {
       await this.#read(this.#places())
       const plan = this.#plan()
       if (this.#options.check) for (const [task, result] of plan) this.#results.set(task, result)
-      else if ([...plan].some(([{ task }, { outcome }]) => outcome === 'failed' && !task.keywords.ignoreErrors)) this.#refuse(plan)
+      else if ([...plan].some(([{ task }, { outcome }]) => outcome === 'failed' && !task.keywords.ignoreErrors))
+        this.#refuse(plan)
       else await this.#apply()
     } finally {
       this.#tell()
@@ -72,7 +73,7 @@ export class HostRun {
     const outcomes = [...this.#results].map(([{ task }, { outcome }]) =>
       outcome === 'failed' && task.keywords.ignoreErrors ? 'ok' : outcome,
     )
-    const reacted = await this.#react(outcomes.includes('failed'))
+    const reacted = await this.#react()
     if (outcomes.includes('failed') || !reacted) return 'failed'
     return outcomes.includes('changed') ? 'changed' : 'ok'
   }
@@ -111,7 +112,8 @@ export class HostRun {
       const uncertain = isUncertain(compiled, world)
       for (const step of decision.steps) world.predict(step, compiled.info.title)
       // What an earlier task may yet cure is not refused, but decided when it is reached.
-      if (decision.failure && uncertain) results.set(compiled, { outcome: 'changed', decision: later(decision, compiled, world) })
+      if (decision.failure && uncertain)
+        results.set(compiled, { outcome: 'changed', decision: later(decision, compiled, world) })
       else results.set(compiled, { outcome: outcomeOf(decision), decision, failure: decision.failure })
     }
     return results
@@ -136,7 +138,11 @@ export class HostRun {
       this.current = compiled
       const { retry } = compiled.task.keywords
       await this.#attempt(compiled)
-      for (let attempt = 1; retry && attempt < retry.times && this.#results.get(compiled)?.outcome === 'failed'; attempt++) {
+      for (
+        let attempt = 1;
+        retry && attempt < retry.times && this.#results.get(compiled)?.outcome === 'failed';
+        attempt++
+      ) {
         const delay = seconds(retry.delay)
         await sleep((typeof delay === 'number' ? delay : 0) * 1000)
         await this.#read(new Map(compiled.wishes.map(({ resource }) => [resource, compiled.as])))
@@ -146,7 +152,8 @@ export class HostRun {
     await this.#flush()
     await this.#prove([...this.#expected.keys()])
     for (const compiled of this.#tasks) {
-      if (!this.#results.has(compiled)) this.#results.set(compiled, { outcome: 'skipped', reason: 'a task before it failed' })
+      if (!this.#results.has(compiled))
+        this.#results.set(compiled, { outcome: 'skipped', reason: 'a task before it failed' })
     }
   }
 
@@ -186,7 +193,9 @@ export class HostRun {
 
   /** Places that may have moved, of this task and all later ones, in one trip. */
   async #readAgain(from: CompiledTask): Promise<void> {
-    const later = new Set(this.#tasks.slice(this.#tasks.indexOf(from)).flatMap(({ wishes }) => wishes.map((w) => w.resource.key)))
+    const later = new Set(
+      this.#tasks.slice(this.#tasks.indexOf(from)).flatMap(({ wishes }) => wishes.map((w) => w.resource.key)),
+    )
     const moved = this.#world.moved().filter(({ resource }) => later.has(resource.key))
     await this.#read(new Map(moved.map(({ resource, as }) => [resource, as])))
   }
@@ -213,7 +222,9 @@ export class HostRun {
 
   /** Reads again what was changed, in one trip. */
   async #prove(keys: readonly string[]): Promise<void> {
-    const provable = keys.flatMap((key) => this.#expected.get(key) ?? []).filter(({ step }) => !step.resource.unprovable)
+    const provable = keys
+      .flatMap((key) => this.#expected.get(key) ?? [])
+      .filter(({ step }) => !step.resource.unprovable)
     if (provable.length === 0) return
     this.#progress(provable[0]!.by, 'prove')
     await this.#read(new Map(provable.map(({ step, by }) => [step.resource, by.as])))
@@ -224,34 +235,30 @@ export class HostRun {
     }
   }
 
-  /** Runs the handlers of what changed, once each; false where one failed. */
-  async #react(failed: boolean): Promise<boolean> {
-    const because = new Map<string, { readonly handler: Handler; readonly tasks: string[] }>()
-    for (const compiled of this.#tasks) {
-      if (this.#results.get(compiled)?.outcome !== 'changed') continue
-      for (const handler of compiled.handlers) {
-        const entry = because.get(handler.key) ?? { handler, tasks: [] }
-        if (!entry.tasks.includes(compiled.info.title)) entry.tasks.push(compiled.info.title)
-        because.set(handler.key, entry)
-      }
-    }
-    const absorbed = new Set([...because.values()].flatMap(({ handler }) => handler.absorbs))
-    const due = [...because.values()].filter(({ handler }) => !absorbed.has(handler.key))
-    if (due.length === 0) return true
-    if (this.#options.check || failed) {
-      for (const { handler, tasks } of due) this.#tellReaction(handler, tasks, failed ? 'postponed' : 'planned', undefined)
+  /**
+   * Runs the handlers of what was changed and proved, once each; false where one failed. A task that failed later does not
+   * keep them back: the next run would find nothing changed, and the reaction would be lost.
+   */
+  async #react(): Promise<boolean> {
+    const due = dueHandlers(this.#tasks.filter((compiled) => this.#results.get(compiled)?.outcome === 'changed'))
+    if (this.#options.check) {
+      for (const one of due) this.#tellReaction(one, 'planned')
       return true
     }
-    const as = this.#tasks.find(({ handlers }) => handlers.length > 0)?.as
-    const ends = await this.#host.react(
-      due.map(({ handler }) => handler.script),
-      as,
-    )
-    due.forEach(({ handler, tasks }, i) => {
-      const end = ends[i]!
-      this.#tellReaction(handler, tasks, end === 'done' ? 'done' : 'failed', end instanceof Failure ? end : undefined)
-    })
-    return ends.every((end) => end === 'done')
+    let fine = true
+    for (const as of new Set(due.map((one) => one.as))) {
+      const mine = due.filter((one) => one.as === as)
+      const ends = await this.#host.react(
+        mine.map(({ handler }) => handler),
+        as,
+      )
+      mine.forEach((one, i) => {
+        const end = ends[i]!
+        fine &&= end === 'done'
+        this.#tellReaction(one, end === 'done' ? 'done' : 'failed', end instanceof Failure ? end : undefined)
+      })
+    }
+    return fine
   }
 
   #skipReason({ task }: CompiledTask, results: ReadonlyMap<CompiledTask, TaskResult>): string | undefined {
@@ -278,7 +285,15 @@ export class HostRun {
 
   #progress({ info }: CompiledTask, phase: 'plan' | 'apply' | 'prove'): void {
     const { emit, play } = this.#options
-    emit({ type: 'progress', play, host: this.#host.name, done: info.index, of: this.#tasks.length, title: info.title, phase })
+    emit({
+      type: 'progress',
+      play,
+      host: this.#host.name,
+      done: info.index,
+      of: this.#tasks.length,
+      title: info.title,
+      phase,
+    })
   }
 
   /** Tells what became of the tasks, in the play's order. */
@@ -304,7 +319,7 @@ export class HostRun {
     }
   }
 
-  #tellReaction(handler: Handler, because: readonly string[], outcome: 'planned' | 'done' | 'failed' | 'postponed', failure: Failure | undefined): void {
+  #tellReaction({ handler, because }: Due, outcome: 'planned' | 'done' | 'failed', failure?: Failure): void {
     this.#options.emit({
       type: 'reaction',
       play: this.#options.play,

@@ -1,5 +1,6 @@
 /** The port between the engine and a host: read places, move them, run reactions. Remote hosts and hosts in memory have it. */
 
+import type { Handler } from '../dsl/handler.ts'
 import type { AnyResource } from '../dsl/resource.ts'
 import type { Result } from '../probe/batch.ts'
 import type { Facts } from '../probe/facts.ts'
@@ -34,6 +35,6 @@ export interface Host {
   /** One trip; stops at the first step that fails. */
   apply(steps: readonly Step[], as: As): Promise<readonly StepEnd[]>
   /** One trip; runs all of them. */
-  react(scripts: readonly Script[], as: As): Promise<readonly StepEnd[]>
+  react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]>
   close(): Promise<void>
 }

@@ -1,10 +1,10 @@
 /** A host in memory: values by key. Mock hosts and the sandbox are this; no shell is in sight. */
 
+import type { Handler } from '../dsl/handler.ts'
 import { type AnyResource, labelOf } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Result } from '../probe/batch.ts'
 import type { Facts } from '../probe/facts.ts'
-import type { Script } from '../shell/script.ts'
 import type { As, Host, Step, StepEnd } from './host.ts'
 
 export class MemoryHost implements Host {
@@ -14,8 +14,10 @@ export class MemoryHost implements Host {
   readonly values: Map<string, unknown>
   /** Failures of writes by key, in the host's words. */
   readonly failing = new Map<string, Failure>()
-  /** Scripts of the reactions that ran. */
-  readonly reactions: Script[] = []
+  /** Why places cannot be read, by key. */
+  readonly unreadable = new Map<string, Failure>()
+  /** Where it is lost, if it is. */
+  lost: 'connect' | 'apply' | undefined
   trips = 0
 
   constructor(name: string, facts: Facts, values: ReadonlyMap<string, unknown> = new Map()) {
@@ -25,6 +27,7 @@ export class MemoryHost implements Host {
   }
 
   async facts(as: As): Promise<Facts> {
+    if (this.lost === 'connect') throw new Failure('E_CONNECT', `${this.name} does not answer.`)
     this.trips++
     return as === undefined ? this.#facts : { ...this.#facts, user: as, group: as }
   }
@@ -33,6 +36,8 @@ export class MemoryHost implements Host {
     this.trips++
     return resources.map((resource) => {
       const { key } = resource
+      const failure = this.unreadable.get(key)
+      if (failure) return { failure }
       if (this.values.has(key)) return { value: this.values.get(key) }
       if ('fresh' in resource) return { value: resource.fresh }
       return { failure: unsaid(this.name, resource) }
@@ -40,6 +45,7 @@ export class MemoryHost implements Host {
   }
 
   async apply(steps: readonly Step[]): Promise<readonly StepEnd[]> {
+    if (this.lost === 'apply') throw new Failure('E_CONNECTION_LOST', `${this.name} was lost.`)
     this.trips++
     let failed = false
     return steps.map(({ resource, to }) => {
@@ -54,10 +60,9 @@ export class MemoryHost implements Host {
     })
   }
 
-  async react(scripts: readonly Script[]): Promise<readonly StepEnd[]> {
+  async react(handlers: readonly Handler[]): Promise<readonly StepEnd[]> {
     this.trips++
-    this.reactions.push(...scripts)
-    return scripts.map(() => 'done')
+    return handlers.map(({ key }) => this.failing.get(key) ?? 'done')
   }
 
   async close(): Promise<void> {}

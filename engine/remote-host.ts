@@ -1,6 +1,7 @@
 /** The port over a connection: one session for each user, one batch for each call. */
 
 import type { Connection, Request, Session } from '../connection/connection.ts'
+import type { Handler } from '../dsl/handler.ts'
 import type { BecomeMethod } from '../dsl/inventory.ts'
 import type { AnyResource } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
@@ -46,7 +47,10 @@ export class RemoteHost implements Host {
     const questions = batch(resources.map(({ read }) => read))
     const answer = await this.#run(questions.script, as, readDeadline)
     if (answer.timedOut) {
-      const failure = new Failure('E_DEADLINE', `The host did not answer the questions of the play within ${readDeadline} s.`)
+      const failure = new Failure(
+        'E_DEADLINE',
+        `The host did not answer the questions of the play within ${readDeadline} s.`,
+      )
       return resources.map(() => ({ failure }))
     }
     return questions.results({ status: answer.status ?? 1, stdout: answer.stdout, stderr: answer.stderr.toString() })
@@ -57,7 +61,8 @@ export class RemoteHost implements Host {
     return this.#all(scripts, as, Math.max(...steps.map(({ deadline }) => deadline)), { stopAtFailure: true })
   }
 
-  async react(scripts: readonly Script[], as: As): Promise<readonly StepEnd[]> {
+  async react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]> {
+    const scripts = handlers.map(({ script }) => script)
     return this.#all(scripts, as, taskDeadline, { stopAtFailure: false })
   }
 
@@ -66,7 +71,12 @@ export class RemoteHost implements Host {
     await connection?.close()
   }
 
-  async #all(scripts: readonly Script[], as: As, deadline: number, how: { readonly stopAtFailure: boolean }): Promise<readonly StepEnd[]> {
+  async #all(
+    scripts: readonly Script[],
+    as: As,
+    deadline: number,
+    how: { readonly stopAtFailure: boolean },
+  ): Promise<readonly StepEnd[]> {
     const parts = scripts.map((script) => ({ script }))
     const answer = await this.#run(sections(parts, how), as, deadline)
     const answers = answer.timedOut ? undefined : sectionAnswers(answer.stdout, parts.length)
@@ -102,7 +112,8 @@ export class RemoteHost implements Host {
   async #open(as: As): Promise<Session> {
     const connection = await (this.#connection ??= this.#connect())
     this.#traffic = connection.traffic
-    const become = as === undefined ? undefined : { method: this.#options.become, user: as, password: this.#options.becomePassword }
+    const become =
+      as === undefined ? undefined : { method: this.#options.become, user: as, password: this.#options.becomePassword }
     return connection.open({ become, greet: factsScript })
   }
 }
@@ -116,10 +127,12 @@ function failed(script: Script, status: number, stderr: Buffer, stdout: Buffer):
 }
 
 function cut(script: Script, deadline: number | undefined, stderr: Buffer): Failure {
-  const message = deadline === undefined ? 'The script was ended by a signal.' : `It took longer than ${deadline} s, and was ended.`
+  const message =
+    deadline === undefined ? 'The script was ended by a signal.' : `It took longer than ${deadline} s, and was ended.`
   return new Failure(deadline === undefined ? 'E_COMMAND' : 'E_DEADLINE', message, {
     seen: { command: brief(script), status: undefined, output: tail(stderr.toString()) },
-    hint: deadline === undefined ? undefined : 'Give the task more time with `.timeout()`, or find out what it waits for.',
+    hint:
+      deadline === undefined ? undefined : 'Give the task more time with `.timeout()`, or find out what it waits for.',
   })
 }
 

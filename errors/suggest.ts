@@ -5,10 +5,17 @@ import { distance } from 'fastest-levenshtein'
 /** The nearest of some words, where one is near enough to be a slip of the keyboard. */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3))
-  let best: { word: string; distance: number } | undefined
+  let best: { readonly word: string; readonly slips: number } | undefined
   for (const candidate of words) {
-    const d = distance(word.toLowerCase(), candidate.toLowerCase())
-    if (d <= limit && (!best || d < best.distance)) best = { word: candidate, distance: d }
+    const slips = countSlips(word.toLowerCase(), candidate.toLowerCase())
+    if (slips <= limit && (!best || slips < best.slips)) best = { word: candidate, slips }
   }
   return best?.word
+}
+
+/** Edits between two words; two letters that changed places are one. */
+function countSlips(a: string, b: string): number {
+  const edits = distance(a, b)
+  const swapped = edits === 2 && a.length === b.length && [...a].sort().join() === [...b].sort().join()
+  return swapped ? 1 : edits
 }

@@ -1,0 +1,105 @@
+/** Hosts in memory for tests of plays: values go in typed, outcomes come out. */
+
+import { typicalFacts } from '../dsl/play.ts'
+import type { Resource } from '../dsl/resource.ts'
+import { Task } from '../dsl/task.ts'
+import { MemoryHost } from '../engine/memory-host.ts'
+import { Failure } from '../errors/failure.ts'
+import type { Facts } from '../probe/facts.ts'
+
+export interface MockOptions {
+  /** What it runs. @default 'debian 12' */
+  readonly os?: 'debian 12' | 'debian 13' | 'debian sid' | 'ubuntu 24.04'
+  /** Groups of the inventory that it is in. @default the groups of the play */
+  readonly groups?: readonly string[]
+  readonly vars?: Readonly<Record<string, unknown>>
+  readonly facts?: Partial<Facts>
+}
+
+/** What a command of the host says when it fails. */
+export interface Refusal {
+  readonly stderr: string
+  /** @default 1 */
+  readonly status?: number
+}
+
+/**
+ * A host in memory. What the test does not say is as on a freshly installed Debian; it remembers what a run changes.
+ *
+ * @example
+ * const web1 = mockHost('web1', { os: 'debian 12', vars: { php: '8.2' } }).has(kernelParameter('net.core.rmem_max'), '212992')
+ */
+export function mockHost(name: string, options: MockOptions = {}): MockHost {
+  return new MockHost(name, options)
+}
+
+export class MockHost {
+  readonly name: string
+  readonly options: MockOptions
+  readonly memory: MemoryHost
+
+  /** @internal Made by `mockHost()`. */
+  constructor(name: string, options: MockOptions) {
+    this.name = name
+    this.options = options
+    this.memory = new MemoryHost(name, {
+      ...typicalFacts,
+      ...systems[options.os ?? 'debian 12'],
+      hostname: name,
+      ...options.facts,
+    })
+  }
+
+  /** Says what a place holds. */
+  has<T>(resource: Resource<T>, value: T): this {
+    this.memory.values.set(resource.key, value)
+    return this
+  }
+
+  /** What a place holds now. */
+  holds<T>(resource: Resource<T>): T {
+    return (this.memory.values.has(resource.key) ? this.memory.values.get(resource.key) : resource.fresh) as T
+  }
+
+  /** Lets every write of a task, the write of a place, or a handler fail with these words. */
+  fails(what: Task | Keyed, { stderr, status = 1 }: Refusal): this {
+    const keys = what instanceof Task ? keysOf(what) : [what.key]
+    const failure = new Failure('E_COMMAND', stderr.trimEnd().split('\n').at(-1) ?? '', {
+      seen: { command: 'mocked', status, output: stderr },
+    })
+    for (const key of keys) this.memory.failing.set(key, failure)
+    return this
+  }
+
+  /** Lets a place be unreadable, as when its daemon is down. */
+  cannotRead(resource: Keyed, reason: string): this {
+    this.memory.unreadable.set(resource.key, new Failure('E_UNREADABLE', reason))
+    return this
+  }
+
+  /** Lets the host not answer; or be lost at the first write. */
+  unreachable(when: 'connect' | 'apply' = 'connect'): this {
+    this.memory.lost = when
+    return this
+  }
+}
+
+/** A place or a handler. */
+interface Keyed {
+  readonly key: string
+}
+
+function keysOf(task: Task): readonly string[] {
+  return [...task.parts.flatMap(keysOf), ...task.wishes.map(({ resource }) => resource.key)]
+}
+
+const debian = (version: string | undefined, codename: string): Partial<Facts> => ({
+  os: { id: 'debian', version, codename, name: `Debian GNU/Linux ${version ? `${version} (${codename})` : codename}` },
+})
+
+const systems: Readonly<Record<NonNullable<MockOptions['os']>, Partial<Facts>>> = {
+  'debian 12': debian('12', 'bookworm'),
+  'debian 13': debian('13', 'trixie'),
+  'debian sid': debian(undefined, 'forky/sid'),
+  'ubuntu 24.04': { os: { id: 'ubuntu', version: '24.04', codename: 'noble', name: 'Ubuntu 24.04 LTS' } },
+}
