@@ -42,10 +42,10 @@ export interface Keywords {
 /** What `judge` looks at: the values now and as wished, and the facts. */
 export interface Reading {
   readonly facts: Facts
-  now<T>(resource: Resource<T>): T
-  desired<T>(resource: Resource<T>): T
+  readonly now: <T>(resource: Resource<T>) => T
+  readonly desired: <T>(resource: Resource<T>) => T
   /** Whether the plan would change the place. */
-  changes(resource: { readonly key: string }): boolean
+  readonly changes: (resource: { readonly key: string }) => boolean
 }
 
 export type Verdict =

@@ -9,9 +9,9 @@ export interface Variable<T> {
   readonly kind: string
   readonly optional: boolean
   /** Takes a value of an inventory. */
-  parse(value: unknown): Parsed<T>
+  readonly parse: (value: unknown) => Parsed<T>
   /** Takes a value of the command line (`-e name=value`). */
-  parseText(text: string): Parsed<T>
+  readonly parseText: (text: string) => Parsed<T>
 }
 
 export type Variables = Readonly<Record<string, Variable<unknown>>>

@@ -52,7 +52,13 @@ export type Event =
       readonly type: 'run-started'
       readonly play: string
       readonly inventory: string
-      readonly simulated: boolean
+      /** The pattern that narrows the run. */
+      readonly limit: string | undefined
+      readonly hosts: readonly string[]
+      /** Those of the hosts that are only simulated. */
+      readonly simulated: readonly string[]
+      /** Tasks of a host, as far as that is known before its facts are. */
+      readonly tasks: number
       /** Whether it only plans. */
       readonly check: boolean
     }

@@ -16,6 +16,10 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
 /** Edits between two words; two letters that changed places are one. */
 function countSlips(a: string, b: string): number {
   const edits = distance(a, b)
-  const swapped = edits === 2 && a.length === b.length && [...a].sort().join() === [...b].sort().join()
+  const swapped = edits === 2 && a.length === b.length && letters(a) === letters(b)
   return swapped ? 1 : edits
+}
+
+function letters(word: string): string {
+  return word.split('').sort().join('')
 }

@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { file, integer, match, shape, text } from '../../index.ts'
+import type { Play } from '../../dsl/play.ts'
 import { select } from '../../dsl/pattern.ts'
 import { Task } from '../../dsl/task.ts'
 
@@ -64,26 +65,25 @@ describe('the types of a play', () => {
     fleet.play('p').hosts('web:&egde')
     // @ts-expect-error a play without a pattern is for nobody
     fleet.play('p').hosts()
+    expectTypeOf(fleet.play('p').hosts).parameter(0).not.toExtend<'wbe'>()
   })
 
   it('refuse a chain that is not finished', () => {
-    // @ts-expect-error a file whose content is not said is no task
-    fleet
-      .play('p')
-      .hosts('web')
-      .tasks([file('/etc/motd')])
-    // @ts-expect-error a play without tasks is no play
-    expectTypeOf(fleet.play('p').hosts('web')).toExtend<import('../../dsl/play.ts').Play>()
+    // A file whose content is not said is no task; a play without tasks is no play.
+    expectTypeOf(file('/etc/motd')).not.toExtend<Task>()
+    expectTypeOf(file('/etc/motd').content('')).toExtend<Task>()
+    expectTypeOf(fleet.play('p').hosts('web')).not.toExtend<Play>()
+    expectTypeOf(fleet.play('p').hosts('web').tasks([])).toExtend<Play>()
   })
 
-  it('refuse a fact that may be missing where a text is needed', () => {
+  it('have a fact that may be missing not be a text; facts.need refuses in the plan instead', () => {
     fleet
       .play('p')
       .hosts('web')
       .tasks(({ facts }) => {
-        // @ts-expect-error the host may have no default route; facts.need refuses in the plan instead
-        file(facts.defaultInterface)
-        return [file(`/x/${facts.need.defaultInterface}`).absent()]
+        expectTypeOf(facts.defaultInterface).toEqualTypeOf<string | undefined>()
+        expectTypeOf(facts.need.defaultInterface).toEqualTypeOf<string>()
+        return []
       })
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { file, shape, text, together } from '../../index.ts'
-import { Failure, Mistakes } from '../../errors/failure.ts'
+import { type Failure, Mistakes } from '../../errors/failure.ts'
 import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
 import type { Event } from '../../engine/events.ts'
