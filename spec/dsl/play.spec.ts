@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { file, integer, match, shape, text } from '../../index.ts'
 import type { Play } from '../../dsl/play.ts'
-import { select } from '../../dsl/pattern.ts'
+import { type Pattern, select } from '../../dsl/pattern.ts'
 import { Task } from '../../dsl/task.ts'
 
 const fleet = shape({
@@ -65,7 +65,7 @@ describe('the types of a play', () => {
     fleet.play('p').hosts('web:&egde')
     // @ts-expect-error a play without a pattern is for nobody
     fleet.play('p').hosts()
-    expectTypeOf(fleet.play('p').hosts).parameter(0).not.toExtend<'wbe'>()
+    expectTypeOf<'wbe'>().not.toExtend<Pattern<(typeof fleet)['spec']>>()
   })
 
   it('refuse a chain that is not finished', () => {
