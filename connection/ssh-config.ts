@@ -6,7 +6,7 @@ import { homedir, hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
 import { Failure } from '../errors/failure.ts'
-import type { SshTarget } from './ssh.ts'
+import type { SshTarget } from './ssh-target.ts'
 import { evaluate, type Question, readConfigFiles, sameness, type Section, type Settings } from './ssh-config-files.ts'
 
 export interface ResolverOptions {

@@ -34,7 +34,12 @@ export interface KeyReader<K extends Key> {
 
 export type Attempt<K extends Key> =
   | { readonly method: 'none' | 'password' | 'keyboard-interactive' }
-  | { readonly method: 'publickey'; readonly from: 'agent' | 'file'; readonly key: K }
+  | {
+      readonly method: 'publickey'
+      readonly key: K
+      /** The file that it came from; without it the agent has it. */
+      readonly file?: string
+    }
 
 /** Keys that were read already, for all connections of a run. */
 export class KeyCache<K extends Key> {
@@ -91,8 +96,8 @@ export class LoginAttempts<K extends Key> {
     const many = said !== undefined && /too many authentication failures/i.test(said)
     return new Failure('E_AUTH', `${where} refused to log us in${said ? ` («${said}»)` : ''}. ${tried}${accepted}`, {
       hint: many
-        ? 'The agent holds more keys than the host lets us try: set IdentitiesOnly yes and IdentityFile for this host in ~/.ssh/config.'
-        : `Is \`${this.#login.user}\` the right user, and is one of these keys in its ~/.ssh/authorized_keys on the host? Name another with IdentityFile in ~/.ssh/config, or load it with ssh-add.`,
+        ? 'These are more keys than the host lets us try: set IdentitiesOnly yes and IdentityFile for it in ~/.ssh/config.'
+        : `Is \`${this.#login.user}\` the right user?${this.#login.password === undefined ? '' : ' Is the password right?'} A key must stand in its ~/.ssh/authorized_keys on the host; name the key with IdentityFile in ~/.ssh/config, or load it with ssh-add.`,
     })
   }
 
@@ -105,14 +110,14 @@ export class LoginAttempts<K extends Key> {
     let tried = false
     for (const key of [...held.filter(named), ...(identitiesOnly ? [] : held.filter((key) => !named(key)))]) {
       tried = true
-      yield { method: 'publickey', from: 'agent', key }
+      yield { method: 'publickey', key }
     }
     for (const { file, key } of files) {
       if (held.some((other) => isSame(key, other))) continue
       const unlocked = await this.#privateHalf(file)
       if (!unlocked) continue
       tried = true
-      yield { method: 'publickey', from: 'file', key: unlocked }
+      yield { method: 'publickey', key: unlocked, file }
     }
     if (password !== undefined) {
       yield { method: 'password' }
@@ -182,7 +187,7 @@ function isSame(one: Key | undefined, other: Key): boolean {
 
 function describe(attempt: Attempt<Key>): string {
   if (attempt.method !== 'publickey') return attempt.method
-  const { key, from } = attempt
-  const whose = key.comment ? ` ${key.comment}` : ''
-  return `key ${key.type} ${fingerprint(key.getPublicSSH())}${whose}${from === 'agent' ? ' of the agent' : ''}`
+  const { key, file } = attempt
+  const which = `${key.type} ${fingerprint(key.getPublicSSH())}`
+  return file ? `key ${file} (${which})` : `key ${which}${key.comment && ` ${key.comment}`} of the agent`
 }

@@ -4,40 +4,15 @@ import type { Duplex } from 'node:stream'
 import type * as Ssh2 from 'ssh2'
 import { Failure } from '../errors/failure.ts'
 import type { Connection, Session, Spawn, Traffic } from './connection.ts'
-import {
-  type HostName,
-  judgeHostKey,
-  type KnownHost,
-  knownKeyTypes,
-  readKnownHosts,
-  useOpenSsh,
-} from './known-hosts.ts'
+import { judgeHostKey, type KnownHost, knownKeyTypes, readKnownHosts, useOpenSsh } from './known-hosts.ts'
 import { openSession } from './session.ts'
+import { algorithms, hostKeyKinds, hostKeyOrder } from './ssh-algorithms.ts'
 import { dial, hostPort, NotNow, type RetryOptions, retrying } from './ssh-dial.ts'
 import { asked, type Link, linkOver, Meter, openChannel } from './ssh-link.ts'
-import { type Attempt, KeyCache, type KeyReader, type Login, LoginAttempts } from './ssh-login.ts'
+import { type Attempt, KeyCache, type KeyReader, LoginAttempts } from './ssh-login.ts'
+import { hostName, labelOf, type SshTarget } from './ssh-target.ts'
 
 type Library = (typeof Ssh2)['default']
-
-/** Everything that must be known to reach a host; `ssh-config.ts` makes one from the user's configuration. */
-export interface SshTarget extends Login {
-  /** What a person calls the host; goes into hints such as `play trust NAME`. */
-  readonly name: string
-  readonly host: string
-  readonly port: number
-  /** Hosts to go through, the nearest first. */
-  readonly jumps: readonly SshTarget[]
-  readonly knownHostsFiles: readonly string[]
-  readonly hostKeyAlias?: string | undefined
-  /** `StrictHostKeyChecking` of ssh_config where it asks for less than to verify, which is not followed. */
-  readonly laxity?: string | undefined
-  /** Addresses of one family only. */
-  readonly family?: 4 | 6 | undefined
-  /** Seconds for the TCP connection, and again for the handshake. */
-  readonly connectTimeout: number
-  /** What its configuration asks for and only the OpenSSH client can do, such as `ProxyCommand`. */
-  readonly onlyOpenSsh: readonly string[]
-}
 
 export interface SshOptions extends RetryOptions {
   /** Shared by the connections of one run: jump hosts, unlocked keys, known_hosts. */
@@ -56,33 +31,6 @@ interface Path {
 
 /** Seconds for logging in, once the handshake is done: PAM may ask a directory, and an agent may ask its owner. */
 const loginTimeout = 30
-/**
- * Without `diffie-hellman-group-exchange` (reports of freezes of 20 s with old servers), SHA-1 and CBC. ssh2 has no
- * post-quantum key exchange.
- */
-const algorithms = {
-  kex: [
-    'curve25519-sha256',
-    'curve25519-sha256@libssh.org',
-    'ecdh-sha2-nistp256',
-    'ecdh-sha2-nistp384',
-    'ecdh-sha2-nistp521',
-    'diffie-hellman-group16-sha512',
-    'diffie-hellman-group18-sha512',
-    'diffie-hellman-group14-sha256',
-  ],
-  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
-  compress: ['none'],
-} satisfies Ssh2.Algorithms
-
-/** For each type of key in known_hosts the algorithms with which a host proves that it has it. */
-const hostKeyAlgorithms: Readonly<Record<string, readonly Ssh2.ServerHostKeyAlgorithm[]>> = {
-  'ssh-ed25519': ['ssh-ed25519'],
-  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
-  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
-  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
-  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
-}
 
 /**
  * A connection to a host over ssh. The key of the host, and of each jump host, is verified against known_hosts; there
@@ -153,7 +101,7 @@ export async function fetchHostKeys(target: SshTarget, options: SshOptions = {})
   const path = await openPath(target.jumps, pool, options)
   try {
     const keys: Buffer[] = []
-    for (const offer of Object.values(hostKeyAlgorithms)) {
+    for (const offer of hostKeyKinds) {
       const key = await retrying(options, async () => shownKey(target, await stream(target, path.link), offer))
       if (key) keys.push(key)
     }
@@ -287,7 +235,7 @@ async function logIn(
     // ssh2 asks for signs of life; the judgement is ours, since bytes of any kind are a sign of life too.
     keepaliveInterval: every * 1000,
     keepaliveCountMax: Number.MAX_SAFE_INTEGER,
-    algorithms: { ...algorithms, serverHostKey: hostKeyOrder(knownKeyTypes(known, hostName(target))) },
+    algorithms: algorithmsWith(hostKeyOrder(knownKeyTypes(known, hostName(target)))),
     // Not async, ever: ssh2 takes a promise for a yes.
     hostVerifier: (key: Buffer): boolean => {
       refused = judgeHostKey(known, hostName(target), key)
@@ -350,6 +298,8 @@ function handshake(
     })
     client.once('close', () => fail(dropped(label, shaken, meter)))
     client.on('error', (error) => {
+      // Thrown while the next thing to try was made ready, such as by the one who asks for a passphrase.
+      if (error instanceof Failure) return fail(error)
       const { level } = error
       // The agent or a key would not sign: ssh2 goes on with the next one.
       if (level === 'agent' || /^Error (while )?signing/.test(error.message)) return attempts.tell(`(${error.message})`)
@@ -412,7 +362,7 @@ async function shownKey(
         sock: socket,
         username: target.user,
         readyTimeout: target.connectTimeout * 1000,
-        algorithms: { ...algorithms, serverHostKey: [...offer] },
+        algorithms: algorithmsWith(offer),
         hostVerifier: (key: Buffer): boolean => {
           shown = key
           return false
@@ -424,6 +374,11 @@ async function shownKey(
     socket.destroy()
   }
   return shown
+}
+
+function algorithmsWith(serverHostKey: readonly Ssh2.ServerHostKeyAlgorithm[]): Ssh2.Algorithms {
+  const { kex, hmac, compress } = algorithms
+  return { kex: [...kex], hmac: [...hmac], compress: [...compress], serverHostKey: [...serverHostKey] }
 }
 
 function methodOf(
@@ -451,7 +406,7 @@ function methodOf(
         },
       }
     case 'publickey':
-      if (attempt.from === 'file') return { type: 'publickey', username, key: attempt.key }
+      if (attempt.file) return { type: 'publickey', username, key: attempt.key }
       return { type: 'agent', username, agent: agentWith(attempt.key, target.agent!, ssh2) }
   }
 }
@@ -479,20 +434,6 @@ function keyReader(ssh2: Library): KeyReader<Ssh2.ParsedKey> {
         })
       }),
   }
-}
-
-/** What known_hosts has comes first, so that a host with several keys shows the one that is known. */
-function hostKeyOrder(types: readonly string[]): Ssh2.ServerHostKeyAlgorithm[] {
-  const first = types.flatMap((type) => hostKeyAlgorithms[type] ?? [])
-  return [...new Set([...first, ...Object.values(hostKeyAlgorithms).flat()])]
-}
-
-function hostName({ name, host, port, hostKeyAlias, laxity }: SshTarget): HostName {
-  return { name, host, port, alias: hostKeyAlias, laxity }
-}
-
-function labelOf({ user, host, port }: SshTarget): string {
-  return `${user}@${hostPort(host, port)}`
 }
 
 function messageOf(error: unknown): string {

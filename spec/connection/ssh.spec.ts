@@ -5,9 +5,11 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Channel } from '../../connection/connection.ts'
-import { connectSsh, fetchHostKeys, openSsh, type SshOptions, SshPool, type SshTarget } from '../../connection/ssh.ts'
+import { connectSsh, fetchHostKeys, openSsh, type SshOptions, SshPool } from '../../connection/ssh.ts'
+import type { SshTarget } from '../../connection/ssh-target.ts'
 import { Failure } from '../../errors/failure.ts'
 import { generateKey, keyBytes, type ServerOptions, startServer, type TestServer } from './ssh-server.ts'
 
@@ -308,7 +310,7 @@ describe('logging in', () => {
     const { code, message, hint } = await failure(openSsh(target, quick))
     expect(code).toBe('E_AUTH')
     expect(message).toMatch(
-      /^deploy@127\.0\.0\.1:\d+ refused to log us in\. Tried: key ssh-ed25519 SHA256:\S+ laptop; password\. It would accept publickey, password\.$/,
+      /^deploy@127\.0\.0\.1:\d+ refused to log us in\. Tried: key \S+\/other \(ssh-ed25519 SHA256:\S+\); password\. It would accept publickey, password\.$/,
     )
     expect(hint).toContain('authorized_keys')
     expect(host.connections).toBe(1)
@@ -353,6 +355,16 @@ describe('logging in', () => {
     expect(message).toContain('It would accept password.')
   })
 
+  it('hands on the failure of the one who is asked for a passphrase', async () => {
+    const locked = generateKey('locked', 'open sesame')
+    const id = file('locked', locked.private)
+    const passphrase = async () => {
+      throw new Failure('E_OPTION', 'nobody is there to ask')
+    }
+    const target = targetOf(await server(), { identityFiles: [id], passphrase })
+    expect(await failure(openSsh(target, quick))).toMatchObject({ code: 'E_OPTION', message: 'nobody is there to ask' })
+  })
+
   it('unlocks a key file once for all connections, and only with the right passphrase', async () => {
     const locked = generateKey('locked', 'open sesame')
     const host = await server({ users: { deploy: { keys: [locked.public] } } })
@@ -370,6 +382,23 @@ describe('logging in', () => {
     expect(wrong.message).toContain('the passphrase does not open it')
     const none = await failure(openSsh(targetOf(host, { identityFiles: [id] }), quick))
     expect(none.message).toContain('locked by a passphrase; ssh-add it')
+  })
+})
+
+describe('ssh2', () => {
+  it('is not loaded before the first connection', () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url))
+    const code = `
+      import { createRequire } from 'node:module'
+      await import('./connection/ssh.ts')
+      await import('./connection/ssh-config.ts')
+      const { cache } = createRequire('${root}')
+      const loaded = () => Object.keys(cache).some((path) => path.includes('/node_modules/ssh2/'))
+      const before = loaded()
+      await import('ssh2')
+      console.log(before, loaded())`
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', code]
+    expect(execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' })).toBe('false true\n')
   })
 })
 
