@@ -12,6 +12,8 @@ export interface Becoming {
   readonly label: string
   /** How many times a password was asked for, by what was written on standard error. */
   asked(stderr: string): number
+  /** Without our prompt, which means nothing to a person. */
+  readable(stderr: string): string
 }
 
 /**
@@ -46,6 +48,7 @@ export function becoming(become: Become, command: string, random: string): Becom
     command: wrap.line(`exec env LC_ALL=C ${wrap.words.map(quote).join(' ')}`),
     label: `${wrap.words.slice(0, 2).join(' ')} ${method === 'su' ? user : `-u ${user}`}`,
     asked: (stderr) => stderr.match(wrap.asks)?.length ?? 0,
+    readable: (stderr) => stderr.replaceAll(prompt, ''),
   }
 }
 
@@ -74,7 +77,7 @@ const refusals = [
   ],
   ['user', /unknown user|user \S+ does not exist|Unknown id|No passwd entry/],
   ['forbidden', /not in the sudoers file|is not allowed to|may not run sudo|Operation not permitted/],
-  ['refused', /try again|incorrect password|Authentication failure|incorrect password attempt|Sorry/],
+  ['refused', /^Sorry, try again|sudo: \d+ incorrect password|su: Authentication failure|su: incorrect password/m],
   ['needed', /password is required|no password was provided|Auth[a-z]+ (is )?required|a terminal is required/],
 ] as const satisfies readonly (readonly [string, RegExp])[]
 

@@ -30,7 +30,7 @@ export function programText({ marker, directory, greet, deadline }: ProgramOptio
   const greeting =
     greet === undefined
       ? ''
-      : `printf '%s\\n' ${quote(greet)} >"$dir/script" || fail "cannot write in $dir"\nanswer 0 ${deadline}\n`
+      : `printf '%s\\n' ${quote(greet)} >script || fail "cannot write in $dir"\nanswer 0 ${deadline}\n`
   return `${setUp(directory)}${hello}\n${greeting}${loop}`
 }
 
@@ -51,7 +51,6 @@ const block = 1024 * 1024
  */
 const setUp = (directory: string): string =>
   strip(`
-    cd /
     umask 022
     for each in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
       case ":$PATH:" in *":$each:"*) ;; *) PATH=\${PATH:+$PATH:}$each ;; esac
@@ -72,16 +71,17 @@ const setUp = (directory: string): string =>
     done
     [ "$dir" ] || fail 'no directory to write in: tried $XDG_RUNTIME_DIR, /run, /dev/shm, $TMPDIR and /tmp'
     FLEETPLAY_TMP=$dir/tmp
-    trap 'rm -rf "$dir"' EXIT
+    cd "$dir" || fail "cannot enter $dir"
+    trap 'cd /; rm -rf "$dir"' EXIT
     trap 'exit 1' HUP INT TERM PIPE
-    exec 5<>"$dir/fifo"
+    exec 5<>fifo
     group=
     command -v setsid >/dev/null 2>&1 && group=setsid
 
     take() {
       { { [ "$1" -lt ${block} ] || dd bs=${block} count=$(($1 / ${block})) iflag=fullblock; } &&
         { [ $(($1 % ${block})) -eq 0 ] || dd bs=$(($1 % ${block})) count=1 iflag=fullblock; }
-      } <&3 >"$2" 2>"$dir/log" 4>&- 5>&- || fail "could not take $1 bytes into $dir: $(head -n 1 "$dir/log")"
+      } <&3 >"$2" 2>log 4>&- 5>&- || fail "could not take $1 bytes into $dir: $(head -n 1 log)"
     }
 
     # The watchdog sleeps in a child, whose number it tells by the fifo: reading it there, the loop cannot be too early
@@ -89,15 +89,15 @@ const setUp = (directory: string): string =>
     # and so would be every daemon that a script starts. Not being a group leader, setsid does not fork.
     answer() {
       from=/dev/null
-      [ -s "$dir/in" ] && from=$dir/in
+      [ -s in ] && from=in
       (
         exec 3<&- 4>&- 2>/dev/null
         sleep "$2" 5>&- &
         echo $! >&5
         exec 5>&-
         wait $! || exit
-        echo >"$dir/late"
-        while ! read -r pid <"$dir/pid" && [ -d "$dir" ]; do sleep 1; done
+        echo >late
+        while ! read -r pid <pid && [ -d "$dir" ]; do sleep 1; done
         pid=\${group:+-}$pid
         kill -TERM "$pid"
         # A group is asked after in two ways, since dash needs the dashes and busybox does not know them.
@@ -110,36 +110,37 @@ const setUp = (directory: string): string =>
       ) &
       dog=$!
       { (
-        exec <"$from" >"$dir/out" 2>"$dir/err" 3<&- 4>&- 5>&-
+        exec <"$from" >out 2>err 3<&- 4>&- 5>&-
         read -r pid rest </proc/self/stat
-        echo "$pid" >"$dir/pid" || exit
+        echo "$pid" >pid || exit
+        cd /
         exec $group sh "$dir/script"
       ); } 2>/dev/null
       status=$? late=0
       read -r nap <&5
-      if [ -e "$dir/late" ]; then late=1; else kill -KILL "$nap"; fi 2>/dev/null
+      if [ -e late ]; then late=1; else kill -KILL "$nap"; fi 2>/dev/null
       wait $dog 2>/dev/null
-      [ -s "$dir/pid" ] || fail "could not start a script in $dir"
+      [ -s pid ] || fail "could not start a script in $dir"
       id=$1
       set -- 0 0 0
-      if [ -s "$dir/out" ] || [ -s "$dir/err" ]; then set -- $(wc -c "$dir/out" "$dir/err"); fi
+      if [ -s out ] || [ -s err ]; then set -- $(wc -c out err); fi
       echo "$id $status $late $1 $3" >&4 || exit
-      [ "$1" -eq 0 ] || head -c "$1" "$dir/out" >&4 || exit
-      [ "$3" -eq 0 ] || head -c "$3" "$dir/err" >&4 || exit
-      set -- "$dir/script" "$dir/in" "$dir/out" "$dir/err" "$dir/pid" "$dir/late"
-      for each in "$dir"/tmp/* "$dir"/tmp/.[!.]* "$dir"/tmp/..?*; do
-        if [ -e "$each" ] || [ -L "$each" ]; then set -- "$@" "$dir/tmp"; break; fi
+      [ "$1" -eq 0 ] || head -c "$1" out >&4 || exit
+      [ "$3" -eq 0 ] || head -c "$3" err >&4 || exit
+      set -- script in out err pid late
+      for each in tmp/* tmp/.[!.]* tmp/..?*; do
+        if [ -e "$each" ] || [ -L "$each" ]; then set -- "$@" tmp; break; fi
       done
-      rm -rf "$@" || { chmod -R u+rwx "$dir/tmp"; rm -rf "$@"; }
-      [ -d "$dir/tmp" ] || mkdir -m 700 "$dir/tmp"
+      rm -rf "$@" || { chmod -R u+rwx tmp; rm -rf "$@"; }
+      [ -d tmp ] || mkdir -m 700 tmp
     }
   `)
 
 /** A frame ends with a line of its own: where the link broke in the middle of a script, the part of it never runs. */
 const loop = strip(`
   while read -r id script input deadline <&3; do
-    take "$script" "$dir/script"
-    [ "$input" -eq 0 ] || take "$input" "$dir/in"
+    take "$script" script
+    [ "$input" -eq 0 ] || take "$input" in
     read -r go <&3 && [ "$go" = "go $id" ] || exit
     answer "$id" "$deadline"
   done

@@ -103,16 +103,15 @@ class Host {
 
   async run(requests: readonly Request[]): Promise<readonly Answer[]> {
     if (requests.length === 0) return []
-    if (this.#over) throw this.#over
     if (this.#closing) throw new Failure('E_INTERNAL', 'A script was given to a session that is closed.')
+    if (this.#over) throw this.#over
     this.#traffic.trips++
-    const frames = requests.map((request) => ({ id: ++this.#lastId, request }))
-    const answers = frames.map(({ id, request }) => {
-      const bytes = frame(id, request)
-      const answer = this.#expect(id, wholeSeconds(request.deadline), bytes.length)
-      this.#channel.write(bytes)
-      return answer
+    const frames = requests.map((request) => {
+      const id = ++this.#lastId
+      return { id, bytes: frame(id, request), deadline: wholeSeconds(request.deadline) }
     })
+    const answers = frames.map(({ id, bytes, deadline }) => this.#expect(id, deadline, bytes.length))
+    this.#channel.write(Buffer.concat(frames.map(({ bytes }) => bytes)))
     return Promise.all(answers)
   }
 
@@ -120,7 +119,8 @@ class Host {
   async close(): Promise<void> {
     this.#closing = true
     while (this.#waiting.length > 0 && !this.#over) await new Promise((resolve) => this.#idle.push(resolve))
-    if (!this.#over) this.#channel.end()
+    if (this.#over) return
+    this.#channel.end()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise((resolve) => {
       timer = setTimeout(resolve, closeTimeout * 1000)
@@ -179,8 +179,9 @@ class Host {
   }
 
   #answered(id: number, answer: Answer): void {
-    const next = this.#waiting.shift()
+    const next = this.#waiting[0]
     if (next?.id !== id) throw new Garbled(`an answer to ${id} while ${next ? next.id : 'none'} was expected`)
+    this.#waiting.shift()
     // Shells name the signals that end their children: of no use to anybody when the answer is there.
     this.#stderr = ''
     next.resolve(answer)
@@ -194,7 +195,7 @@ class Host {
     if (asked === 0 || (asked === 1 && this.#passwordSent)) return
     const { password } = this.#become
     if (this.#passwordSent || password === undefined) {
-      return this.#lose(refusedFailure(this.#become, this.#passwordSent, lastLines(this.#stderr)))
+      return this.#lose(refusedFailure(this.#become, this.#passwordSent, this.#said()))
     }
     this.#passwordSent = true
     this.#channel.write(`${password}\n`)
@@ -219,7 +220,7 @@ class Host {
   }
 
   #notGreeted(what: string, status: number | undefined): Failure {
-    const output = lastLines(this.#stderr.trim() || this.#noise.toString())
+    const output = this.#said() || lastLines(this.#noise.toString())
     // The program itself was there, and says why it cannot work.
     if (this.#become && !/^fleetplay: /m.test(output)) return becomeFailure(this.#become, what, status, output)
     return new Failure('E_GREETING', `The host ${what}.`, {
@@ -228,11 +229,15 @@ class Host {
     })
   }
 
+  #said(): string {
+    return lastLines(this.#become?.readable(this.#stderr) ?? this.#stderr)
+  }
+
   #broken(why: string, hint?: string, cause?: Failure): Failure {
     const waiting = this.#waiting.length
     const left =
       waiting === 0 ? '' : `, while ${waiting === 1 ? 'a script was' : `${waiting} scripts were`} not answered`
-    const output = lastLines(this.#stderr)
+    const output = this.#said()
     return new Failure('E_CONNECTION_LOST', `The session broke${left}: ${why}.`, {
       hint,
       cause,
