@@ -23,6 +23,8 @@ export interface Resource<T> {
   readonly fresh?: T
   /** A write cannot be seen afterwards: an unguarded command. It is told as «ran, not provable». */
   readonly unprovable?: boolean
+  /** What it is read from cannot be told (a guard is any script), so that any change before it may move it. */
+  readonly opaque?: boolean
 }
 
 /** As who the session runs, for what a file that does not say gets as its owner. */
@@ -38,6 +40,8 @@ export interface Wish<T = unknown> {
   readonly desired: (now: T, as: Identity) => T
   /** What the wish claims for itself alone, to find two tasks that disagree; undefined where it owns only a part. */
   readonly whole: unknown
+  /** The wish needs the place, and owns nothing of it: it disagrees with no other. */
+  readonly unclaimed: boolean
 }
 
 /**
@@ -47,20 +51,26 @@ export interface Wish<T = unknown> {
 export function want<T>(
   resource: Resource<T>,
   desired: T | ((now: T, as: Identity) => T),
-  options: { /** What of the value the wish owns, where a function makes it. */ readonly whole?: unknown } = {},
+  options: {
+    /** What of the value the wish owns, where a function makes it. */
+    readonly whole?: unknown
+    /** It owns nothing of the value. */
+    readonly unclaimed?: boolean
+  } = {},
 ): Wish {
   const byFunction = typeof desired === 'function'
   const wish: Wish<T> = {
     resource,
     desired: byFunction ? (desired as (now: T, as: Identity) => T) : () => desired,
     whole: options.whole ?? (byFunction ? undefined : desired),
+    unclaimed: options.unclaimed ?? false,
   }
   return wish as unknown as Wish
 }
 
 /** Reads a place for `judge`, and wishes nothing of it. */
 export function look<T>(resource: Resource<T>): Wish {
-  return want(resource, (now: T) => now)
+  return want(resource, (now: T) => now, { unclaimed: true })
 }
 
 /** A resource with its value's type forgotten, for lists. */

@@ -46,6 +46,8 @@ export interface Reading {
   readonly desired: <T>(resource: Resource<T>) => T
   /** Whether the plan would change the place. */
   readonly changes: (resource: { readonly key: string }) => boolean
+  /** Whether the value now is sure: no earlier task of the plan may yet move the place. */
+  readonly certain: (resource: { readonly key: string }) => boolean
 }
 
 export type Verdict =
@@ -109,6 +111,11 @@ export abstract class Task {
   /** The same task with the contents of its local files. */
   supplied(_contents: ReadonlyMap<string, Uint8Array>): this {
     return this
+  }
+
+  /** What the chain lacks, where it is not finished: for plays that were loaded without a type check. */
+  get unfinished(): string | undefined {
+    return undefined
   }
 
   /** Refuses, notes or declares irreversible, from what was read. */

@@ -122,7 +122,9 @@ function handlersOf(task: Task): readonly Handler[] {
 }
 
 function problemsOf(task: Task): readonly Failure[] {
-  return [...task.parts.flatMap(problemsOf), ...task.problems]
+  const { unfinished } = task
+  const own = unfinished ? [...task.problems, new Failure('E_PLAY_INVALID', unfinished)] : task.problems
+  return [...task.parts.flatMap(problemsOf), ...own]
 }
 
 function conditions(task: Task): Task['keywords']['when'] {
@@ -140,6 +142,7 @@ function conflicts(tasks: readonly CompiledTask[]): readonly Failure[] {
   const failures: Failure[] = []
   for (const by of tasks) {
     for (const wish of by.wishes) {
+      if (wish.unclaimed) continue
       const first = owners.get(wish.resource.key)
       if (!first) {
         owners.set(wish.resource.key, { wish, by })

@@ -19,11 +19,18 @@ export interface Decision {
   readonly failure: Failure | undefined
 }
 
+/** A place as one task sees it. */
+interface SeenPlace {
+  readonly now: unknown
+  readonly desired: unknown
+  readonly certain: boolean
+}
+
 /** Seconds that a task's scripts may take where it does not say. */
 export const taskDeadline = 600
 
 export function decide(compiled: CompiledTask, world: World, facts: Facts): Decision {
-  const values = new Map<string, { readonly now: unknown; desired: unknown }>()
+  const values = new Map<string, SeenPlace>()
   const steps: Step[] = []
   const changes: Change[] = []
   const nothing = { steps: [], changes: [], notes: [], irreversible: [] }
@@ -33,7 +40,7 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
       const known = values.get(resource.key)
       const now = known ? known.desired : given(valueOf(entry))
       const to = desired(now, facts satisfies Identity)
-      values.set(resource.key, { now: known ? known.now : now, desired: to })
+      values.set(resource.key, { now: known ? known.now : now, desired: to, certain: entry.moved.length === 0 })
       if (isDeepStrictEqual(now, to)) continue
       steps.push(step(resource, now, to, compiled.task))
       changes.push(changeOf(resource, now, to, entry.moved))
@@ -86,10 +93,7 @@ function judge(task: Task, seen: Reading): readonly Verdict[] {
   return [...task.parts.flatMap((part) => judge(part, seen)), ...task.judge(seen)]
 }
 
-function reading(
-  values: ReadonlyMap<string, { readonly now: unknown; readonly desired: unknown }>,
-  facts: Facts,
-): Reading {
+function reading(values: ReadonlyMap<string, SeenPlace>, facts: Facts): Reading {
   const get = ({ key }: { readonly key: string }) => {
     const value = values.get(key)
     if (!value) throw new Error(`judge asks for ${key}, of which the task has no wish; look() at it`)
@@ -100,6 +104,7 @@ function reading(
     now: <T>(resource: Resource<T>) => get(resource).now as T,
     desired: <T>(resource: Resource<T>) => get(resource).desired as T,
     changes: (resource) => !isDeepStrictEqual(get(resource).now, get(resource).desired),
+    certain: (resource) => get(resource).certain,
   }
 }
 

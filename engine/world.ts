@@ -36,7 +36,8 @@ export class World {
     const own = this.get(step.resource)
     own.result = { value: step.to }
     for (const entry of this.#entries.values()) {
-      if (disturbs(step, entry.resource.key)) entry.moved = [...new Set([...entry.moved, title])]
+      const opaque = entry.resource.opaque && entry.resource.key !== step.resource.key
+      if (opaque || disturbs(step, entry.resource.key)) entry.moved = [...new Set([...entry.moved, title])]
     }
   }
 
