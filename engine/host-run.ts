@@ -1,6 +1,5 @@
 /** One play on one host: read, plan, apply, prove, react. */
 
-import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AnyResource, labelOf, showValue } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
@@ -12,6 +11,7 @@ import type { Emit, FailureData, Outcome } from './events.ts'
 import type { As, Host, Step } from './host.ts'
 import { type Due, dueHandlers } from './react.ts'
 import { disturbs } from './touch.ts'
+import { fulfils } from './fulfils.ts'
 import { World } from './world.ts'
 
 export interface HostRunOptions {
@@ -231,7 +231,7 @@ export class HostRun {
     for (const { step, by } of provable) {
       const { result } = this.#world.get(step.resource)
       if ('failure' in result) this.#fail(by, result.failure)
-      else if (!isDeepStrictEqual(result.value, step.to)) this.#fail(by, notConverged(step, result.value))
+      else if (!fulfils(result.value, step.to)) this.#fail(by, notConverged(step, result.value))
     }
   }
 

@@ -27,7 +27,7 @@ function isAbsent(value: unknown): boolean {
 /** A place that implies others: a unit's file is what its state is made from. */
 const implications: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^file:\/(etc|run|usr\/lib|usr\/local\/lib)\/systemd\/system\//, ['unit:*']],
-  [/^user:/, ['group:*', 'user:*', 'file:/home/*']],
+  [/^user:/, ['group:*', 'user:*', 'authorized-keys:*', 'crontab:*', 'file:/home/*']],
   [/^group:/, ['user:*']],
 ]
 

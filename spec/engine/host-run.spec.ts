@@ -5,6 +5,8 @@ import { sh } from '../../shell/script.ts'
 import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
 import '../../testing/vitest.ts'
+import { knownAfterApply } from '../../dsl/known-after.ts'
+import { fulfils } from '../../engine/fulfils.ts'
 import { cell, fill } from './cell.ts'
 
 const outcomes = (result: Awaited<ReturnType<typeof run>>) => result.tasks.map(({ outcome }) => outcome)
@@ -85,6 +87,17 @@ describe('a play on one host', () => {
     asked = -10
     expect(outcomes(await run([fill('a', 'z').retry(2, '1ms')], host))).toEqual(['failed'])
     expect(asked).toBe(-8)
+  })
+})
+
+describe('a value that is known after apply', () => {
+  it('is whatever the host chose, and nothing the second time', () => {
+    expect(fulfils({ uid: 1001, shell: '/bin/sh' }, { uid: knownAfterApply, shell: '/bin/sh' })).toBe(true)
+    expect(fulfils({ uid: 1001, shell: '/bin/sh' }, { uid: knownAfterApply, shell: '/bin/bash' })).toBe(false)
+    expect(fulfils({ shell: '/bin/sh' }, { uid: knownAfterApply, shell: '/bin/sh' })).toBe(false)
+    expect(fulfils(null, { uid: knownAfterApply })).toBe(false)
+    expect(fulfils([1], [1])).toBe(true)
+    expect(fulfils(0, null)).toBe(false)
   })
 })
 
