@@ -48,7 +48,7 @@ export interface HostSpec<S extends ShapeSpec> {
   readonly carrier?: Carrier
   readonly ssh?: SshOptions
   readonly become?: BecomeMethod
-  readonly vars?: Partial<FleetVars<S> & UnionToIntersection<GroupVars<S, GroupName<S>>>>
+  readonly vars?: Partial<FleetVars<S> & AnyGroupVars<S>>
 }
 
 export interface InventorySpec<S extends ShapeSpec> {
@@ -70,6 +70,11 @@ export interface InventoryHost {
   readonly become: BecomeMethod
   readonly vars: Readonly<Record<string, unknown>>
 }
+
+/** The variables of all groups together; a group without any takes nothing away from the others. */
+type AnyGroupVars<S extends ShapeSpec> = UnionToIntersection<
+  { [G in GroupName<S>]: S['groups'][G]['vars'] extends Variables ? GroupVars<S, G> : never }[GroupName<S>]
+>
 
 type UnionToIntersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never
 

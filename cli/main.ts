@@ -1,0 +1,98 @@
+/** The command line: arguments in, exit status out. Commands are loaded when they are called. */
+
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { eventVersion } from '../engine/events.ts'
+import { Failure, Mistakes } from '../errors/failure.ts'
+import { type ExitStatus, exitStatus, exitTable } from './exit.ts'
+import { withChoice, withConnection, withForks, withInventory, withOutput } from './options.ts'
+import { pageOptions, sourceLine } from './terminal.ts'
+
+/** Runs a command line, and tells what is wrong with it. */
+export async function main(argv: readonly string[]): Promise<ExitStatus> {
+  let status: ExitStatus = exitStatus.fine
+  const complaint: string[] = []
+  const program = commands((result) => {
+    status = result
+  })
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ outputError: (text) => complaint.push(text) })
+  }
+  // `play list | head`: nobody reads any more, which is no mistake.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitStatus.fine)
+  })
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return status
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitStatus.fine
+      return wrong([optionFailure(complaint.join('') || error.message)], argv)
+    }
+    if (error instanceof Mistakes) return wrong(error.failures, argv)
+    if (error instanceof Failure && error.code !== 'E_INTERNAL') return wrong([error], argv)
+    return internal(error)
+  }
+}
+
+function commands(ended: (status: ExitStatus) => void): Command {
+  const program = new Command('play')
+    .description('Brings hosts into the state that typed plays describe.')
+    .version(version(), '-V, --version')
+    .helpCommand(false)
+    .addHelpText('after', `\n${exitTable}\n\nWithout -i the inventory is inventory/default.ts.`)
+    .showSuggestionAfterError()
+  const add = (signature: string, description: string) => program.command(signature).description(description)
+
+  withOutput(
+    withForks(
+      withChoice(withConnection(withInventory(add('run <play>', 'run plays/PLAY.ts, or the plays of a file')))),
+    ),
+  )
+    .option('-C, --check', 'change nothing: the same as `play plan`')
+    .option('-D, --diff', 'show texts that change by their lines')
+    .action(async (play, options) => ended(await (await import('./run.ts')).run(play, options)))
+  withOutput(withForks(withChoice(withConnection(withInventory(add('plan <play>', 'what a run would do'))))))
+    .option('-D, --diff', 'show texts that change by their lines')
+    .option('--exit-code', 'end with status 10 where changes are pending')
+    .action(async (play, options) => ended(await (await import('./plan.ts')).plan(play, options)))
+  return program
+}
+
+function version(): string {
+  // Beside cli/ in a checkout, beside dist/ where it was built.
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { readonly version: string }).version
+    } catch {}
+  }
+  return 'unknown'
+}
+
+/** «error: unknown option '--limt'», with a suggestion on a line of its own where there is one. */
+function optionFailure(complaint: string): Failure {
+  const [message = '', ...hint] = complaint.trim().split('\n')
+  return new Failure('E_OPTION', message.replace(/^error: /, ''), {
+    hint: hint.join(' ').replace(/^\((.*)\)$/, '$1') || undefined,
+  })
+}
+
+async function wrong(failures: readonly Failure[], argv: readonly string[]): Promise<ExitStatus> {
+  const data = failures.map(({ code, message, place, seen, hint }) => ({ code, message, place, seen, hint }))
+  const output = argv.indexOf('--output')
+  if (argv.includes('--output=json') || (output >= 0 && argv[output + 1] === 'json')) {
+    process.stdout.write((await import('../report/json.ts')).jsonMistakes(data, eventVersion))
+  }
+  const { mistakesText } = await import('../report/failure.ts')
+  process.stderr.write(mistakesText(data, { ...pageOptions(process.stderr), source: sourceLine }))
+  return exitStatus.wrong
+}
+
+function internal(error: unknown): ExitStatus {
+  const stack = error instanceof Error ? error.stack : String(error)
+  process.stderr.write(
+    `fleetplay itself is wrong. Please report this, with the command and what follows:\n\n${stack}\n`,
+  )
+  return exitStatus.internal
+}

@@ -1,0 +1,88 @@
+/** The options that several commands share, with ansible-playbook's names. */
+
+import { type Command, InvalidArgumentError } from 'commander'
+
+/** To whom. */
+export interface InventoryOptions {
+  readonly inventory?: string
+  readonly extraVars: Readonly<Record<string, string>>
+}
+
+/** How hosts are reached. */
+export interface ConnectionOptions {
+  readonly user?: string
+  readonly privateKey?: string
+  readonly becomePasswordFile?: string
+  readonly askBecomePass?: boolean
+}
+
+/** Which hosts and tasks of a play. */
+export interface ChoiceOptions {
+  readonly limit?: string
+  readonly tags: readonly string[]
+  readonly skipTags: readonly string[]
+}
+
+export interface OutputOptions {
+  readonly output: 'text' | 'json'
+}
+
+export function withInventory(command: Command): Command {
+  return command
+    .option('-i, --inventory <name>', 'inventory/NAME.ts, or a path (default: inventory/default.ts)')
+    .option(
+      '-e, --extra-vars <name=value>',
+      'a variable of the shape, before any other value of it; repeatable',
+      assignment,
+      {},
+    )
+}
+
+export function withConnection(command: Command): Command {
+  return command
+    .option('-u, --user <name>', 'the user who logs in, whatever the inventory says')
+    .option('--private-key <file>', 'the only key to log in with')
+    .option('--become-password-file <file>', 'the password for becoming another user is the first line of this file')
+    .option('-K, --ask-become-pass', 'ask for the password for becoming another user')
+}
+
+export function withForks(command: Command): Command {
+  return command.option('-f, --forks <number>', 'hosts at once', positive, 50)
+}
+
+export function withChoice(command: Command): Command {
+  return command
+    .option('-l, --limit <pattern>', 'only these hosts of the plays: groups, hosts, globs; a:&b, a:!b')
+    .option('-t, --tags <tags>', 'only tasks with one of these tags; commas between', words, [])
+    .option('--skip-tags <tags>', 'all but tasks with one of these tags', words, [])
+}
+
+export function withOutput(command: Command): Command {
+  return command.option('--output <form>', 'text, or json: one event a line', form, 'text')
+}
+
+function assignment(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? []
+  if (name === undefined) throw new InvalidArgumentError('Write name=value.')
+  return { ...before, [name]: value! }
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.')
+  return Number(text)
+}
+
+function words(text: string, before: readonly string[]): readonly string[] {
+  return [
+    ...before,
+    ...text
+      .split(',')
+      .map((word) => word.trim())
+      .filter(Boolean),
+  ]
+}
+
+function form(text: string): 'text' | 'json' {
+  if (text !== 'text' && text !== 'json') throw new InvalidArgumentError('It takes text or json.')
+  return text
+}

@@ -1,0 +1,139 @@
+/** A play and an inventory, loaded and checked against each other: every mistake at once, before any connection. */
+
+import { type InventoryHost } from '../dsl/inventory.ts'
+import { typicalFacts } from '../dsl/play.ts'
+import { type CompiledTask, compile } from '../engine/compile.ts'
+import { aim } from '../engine/fleet.ts'
+import { Failure, Mistakes } from '../errors/failure.ts'
+import { nearest } from '../errors/suggest.ts'
+import { type LoadedInventory, type LoadedPlay, loadInventory, loadPlay, playsOf } from './load.ts'
+import type { ChoiceOptions, InventoryOptions } from './options.ts'
+import { shapeDifferences } from './shapes.ts'
+
+export interface PreparedInventory extends LoadedInventory {
+  readonly hosts: readonly InventoryHost[]
+}
+
+export interface Prepared {
+  readonly play: LoadedPlay
+  readonly inventory: PreparedInventory
+  /** Hosts that the plays are for, in the inventory's order. */
+  readonly aimed: readonly InventoryHost[]
+  /** Tasks of one host, as far as they are known before its facts are. */
+  readonly tasks: number
+}
+
+/**
+ * Loads an inventory alone.
+ *
+ * @throws Mistakes
+ */
+export async function prepareInventory(options: InventoryOptions): Promise<PreparedInventory> {
+  const [loaded, problems] = await attempt(() => loadInventory(options.inventory))
+  if (!loaded) throw new Mistakes(problems)
+  const resolved = loaded.inventory.resolve(options.extraVars)
+  if (resolved.problems.length > 0) throw new Mistakes(resolved.problems)
+  return { ...loaded, hosts: resolved.hosts }
+}
+
+/**
+ * Loads a play and an inventory, and looks for every mistake that can be seen without a host.
+ *
+ * @throws Mistakes
+ */
+export async function prepare(name: string, options: InventoryOptions & ChoiceOptions): Promise<Prepared> {
+  const [[play, playProblems], [inventory, inventoryProblems]] = await Promise.all([
+    attempt(() => loadPlay(name)),
+    attempt(() => loadInventory(options.inventory)),
+  ])
+  const problems = [...playProblems, ...inventoryProblems]
+  if (!play || !inventory) throw new Mistakes(problems)
+
+  const different = playsOf(play.plays).flatMap(({ shape, origin }) =>
+    shapeDifferences(shape, inventory.inventory.shape).map(
+      (difference) =>
+        new Failure(
+          'E_INVENTORY_INVALID',
+          `The play and ${inventory.path} are made for different shapes: ${difference}.`,
+          {
+            place: inventory.inventory.origin.place ?? origin.place,
+            hint: 'Let both import one shape, such as that of inventory/shape.ts.',
+          },
+        ),
+    ),
+  )
+  if (different.length > 0) throw new Mistakes(unique([...problems, ...different]))
+
+  const { hosts, problems: unresolved } = inventory.inventory.resolve(options.extraVars)
+  problems.push(...unresolved)
+  const choice = { tags: options.tags, skipTags: options.skipTags }
+  const [stages, aimProblems] = await attempt(async () =>
+    aim({ plays: play.plays, hosts, limit: options.limit, ...choice }),
+  )
+  // What a play makes of variables that are wrong is no news.
+  problems.push(...aimProblems.filter(({ code }) => unresolved.length === 0 || code !== 'E_PLAY_THREW'))
+  problems.push(...misspeltTags(play, hosts, options))
+  if (!stages || problems.length > 0) throw new Mistakes(unique(problems))
+
+  const meant = stages.flat()
+  const names = new Set(meant.flatMap((stage) => stage.hosts.map((host) => host.name)))
+  const perPlay = meant.map((stage) =>
+    stage.hosts[0] ? compile(stage.play, stage.hosts[0], hosts, typicalFacts, choice).tasks.length : 0,
+  )
+  return {
+    play,
+    inventory: { ...inventory, hosts },
+    aimed: hosts.filter((host) => names.has(host.name)),
+    tasks: perPlay.reduce((sum, n) => sum + n, 0),
+  }
+}
+
+/** The tasks of each play as its first host would have them; none where the play throws. */
+export function typicalTasks(play: LoadedPlay, hosts: readonly InventoryHost[]): readonly CompiledTask[] {
+  const stages = aim({ plays: play.plays, hosts, limit: undefined, tags: [], skipTags: [] }).flat()
+  return stages.flatMap((stage) =>
+    stage.hosts[0] ? compile(stage.play, stage.hosts[0], hosts, typicalFacts, { tags: [], skipTags: [] }).tasks : [],
+  )
+}
+
+/** A tag that no task has would quietly choose nothing. */
+function misspeltTags(
+  play: LoadedPlay,
+  hosts: readonly InventoryHost[],
+  { tags, skipTags }: ChoiceOptions,
+): readonly Failure[] {
+  if (tags.length + skipTags.length === 0) return []
+  let known: readonly string[]
+  try {
+    known = [...new Set(['always', ...typicalTasks(play, hosts).flatMap(({ task }) => task.keywords.tags)])]
+  } catch {
+    // The play is wrong, which is told already.
+    return []
+  }
+  const wrong = (option: string, tag: string) => {
+    const close = nearest(tag, known)
+    const hint = close
+      ? `Did you mean ${close}?`
+      : `There are: ${known.filter((word) => word !== 'always').join(', ') || 'none'}.`
+    return new Failure('E_OPTION', `${option} ${tag}: no task of ${play.name} has this tag.`, { hint })
+  }
+  return [
+    ...tags.filter((tag) => !known.includes(tag)).map((tag) => wrong('--tags', tag)),
+    ...skipTags.filter((tag) => !known.includes(tag)).map((tag) => wrong('--skip-tags', tag)),
+  ]
+}
+
+/** What something came to, or the mistakes that it threw. */
+async function attempt<T>(make: () => Promise<T>): Promise<readonly [T | undefined, readonly Failure[]]> {
+  try {
+    return [await make(), []]
+  } catch (error) {
+    if (error instanceof Mistakes) return [undefined, error.failures]
+    if (error instanceof Failure) return [undefined, [error]]
+    throw error
+  }
+}
+
+function unique(failures: readonly Failure[]): readonly Failure[] {
+  return [...new Map(failures.map((failure) => [JSON.stringify([failure.message, failure.place]), failure])).values()]
+}

@@ -1,0 +1,52 @@
+/** Hosts in memory whose state is kept in a file, so that the second run of a play finds what the first one left. */
+
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { InventoryHost, Simulated } from '../dsl/inventory.ts'
+import { typicalFacts } from '../dsl/play.ts'
+import { MemoryHost } from '../engine/memory-host.ts'
+import { Failure } from '../errors/failure.ts'
+
+/** Where the state of the simulated hosts of an inventory is kept. */
+export function sandboxFolder(inventory: string): string {
+  return join('.play', 'sandbox', inventory)
+}
+
+/** A simulated host. What a run leaves in it is written when it is closed, where it is kept. */
+export class SandboxHost extends MemoryHost {
+  readonly #file: string
+  readonly #keep: boolean
+
+  constructor({ name }: InventoryHost, { facts, has }: Simulated, folder: string, keep: boolean) {
+    const file = join(folder, `${name}.json`)
+    const values = new Map([...Object.entries(has ?? {}), ...Object.entries(kept(file))])
+    super(name, { ...typicalFacts, hostname: name, ...facts }, values)
+    this.#file = file
+    this.#keep = keep
+  }
+
+  override async close(): Promise<void> {
+    if (!this.#keep) return
+    const text = `${JSON.stringify(Object.fromEntries([...this.values].toSorted()), undefined, 1)}\n`
+    mkdirSync(dirname(this.#file), { recursive: true })
+    writeFileSync(`${this.#file}.new`, text)
+    renameSync(`${this.#file}.new`, this.#file)
+  }
+}
+
+function kept(file: string): Readonly<Record<string, unknown>> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return {}
+  }
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch (error) {
+    throw new Failure('E_INVENTORY_INVALID', `The state of a simulated host, ${file}, is no JSON.`, {
+      hint: `Remove it: rm ${file}`,
+      cause: error,
+    })
+  }
+}

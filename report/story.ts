@@ -1,0 +1,151 @@
+/** What a run came to, gathered from its events: what is the same on several hosts is one entry. */
+
+import type { Place } from '../errors/failure.ts'
+import type { Event, FailureData, Recap, TaskInfo } from '../engine/events.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** Something that is told once for all the hosts it is true of. */
+export interface Entry {
+  readonly title: string
+  readonly place: Place | undefined
+  /** In the inventory's order. */
+  readonly hosts: readonly string[]
+}
+
+export type ChangeEntry = Entry & Pick<Of<'task'>, 'changes' | 'notes' | 'irreversible'>
+export type FailureEntry = Entry & { readonly failure: FailureData; readonly ignored: boolean }
+export type ReactionEntry = Entry & { readonly because: readonly string[] }
+export type UnreachableEntry = Entry & { readonly failure: FailureData; readonly task: TaskInfo | undefined }
+
+/** Tasks that the same hosts skipped for the same reason. */
+export interface SkipEntry {
+  readonly titles: readonly string[]
+  readonly hosts: readonly string[]
+  readonly reason: string
+}
+
+export class Story {
+  started: Of<'run-started'> | undefined
+  finished: { readonly recap: Recap; readonly interrupted: boolean } | undefined
+  readonly notBegun: Of<'not-begun'>[] = []
+  readonly #plays: string[] = []
+  readonly #changed = new Groups<ChangeEntry>()
+  readonly #failed = new Groups<FailureEntry>()
+  readonly #reacted = new Groups<ReactionEntry>()
+  readonly #unreachable = new Groups<UnreachableEntry>()
+  readonly #skipped = new Groups<Entry & { readonly reason: string }>()
+
+  add(event: Event): void {
+    switch (event.type) {
+      case 'run-started':
+        this.started = event
+        return
+      case 'play-started':
+        this.#plays.push(event.play)
+        return
+      case 'task':
+        this.#addTask(event)
+        return
+      case 'reaction':
+        this.#addReaction(event)
+        return
+      case 'unreachable': {
+        const { task, failure, host, play } = event
+        const entry = { title: task?.title ?? '', place: task?.place, task, failure }
+        this.#unreachable.add(entry, host, [this.#plays.indexOf(play), -1])
+        return
+      }
+      case 'not-begun':
+        this.notBegun.push(event)
+        return
+      case 'run-finished':
+        this.finished = event
+        return
+      case 'batch-started':
+      case 'connected':
+      case 'progress':
+      case 'host-finished':
+        return
+    }
+  }
+
+  get changed(): readonly ChangeEntry[] {
+    return this.#changed.entries(this.#order)
+  }
+
+  get failed(): readonly FailureEntry[] {
+    return this.#failed.entries(this.#order)
+  }
+
+  get reacted(): readonly ReactionEntry[] {
+    return this.#reacted.entries(this.#order)
+  }
+
+  get unreachable(): readonly UnreachableEntry[] {
+    return this.#unreachable.entries(this.#order)
+  }
+
+  /** One entry for each reason and set of hosts. */
+  get skipped(): readonly SkipEntry[] {
+    const entries = new Map<string, { titles: string[]; hosts: readonly string[]; reason: string }>()
+    for (const { title, hosts, reason } of this.#skipped.entries(this.#order)) {
+      const key = JSON.stringify([reason, hosts])
+      const entry = entries.get(key) ?? { titles: [], hosts, reason }
+      entry.titles.push(title)
+      entries.set(key, entry)
+    }
+    return [...entries.values()]
+  }
+
+  get #order(): readonly string[] {
+    return this.started?.hosts ?? []
+  }
+
+  #addTask({ play, host, task, outcome, reason, changes, notes, irreversible, failure, ignored }: Of<'task'>): void {
+    const order = [this.#plays.indexOf(play), task.index]
+    const { title, place } = task
+    if (outcome === 'changed') this.#changed.add({ title, place, changes, notes, irreversible }, host, order)
+    if (outcome === 'skipped') this.#skipped.add({ title, place, reason: reason ?? '' }, host, order)
+    if (failure) this.#failed.add({ title, place, failure, ignored }, host, order)
+  }
+
+  #addReaction({ play, host, handler, because, failure }: Of<'reaction'>): void {
+    // After the tasks of its play.
+    const order = [this.#plays.indexOf(play), Number.MAX_SAFE_INTEGER]
+    if (failure) this.#failed.add({ title: handler, place: failure.place, failure, ignored: false }, host, order)
+    else this.#reacted.add({ title: handler, place: undefined, because }, host, order)
+  }
+}
+
+/** Entries by all that they say, each with its hosts. */
+class Groups<E extends Entry> {
+  readonly #groups = new Map<
+    string,
+    { readonly entry: Omit<E, 'hosts'>; readonly hosts: Set<string>; readonly order: readonly number[] }
+  >()
+
+  add(entry: Omit<E, 'hosts'>, host: string, order: readonly number[]): void {
+    const key = JSON.stringify(entry)
+    const group = this.#groups.get(key) ?? { entry, hosts: new Set(), order }
+    group.hosts.add(host)
+    this.#groups.set(key, group)
+  }
+
+  entries(hosts: readonly string[]): readonly E[] {
+    const rank = new Map(hosts.map((host, i) => [host, i]))
+    const rankOf = (host: string) => rank.get(host) ?? hosts.length
+    return [...this.#groups.values()]
+      .map(({ entry, hosts: mine, order }) => ({
+        entry: { ...entry, hosts: [...mine].toSorted((a, b) => rankOf(a) - rankOf(b)) } as unknown as E,
+        order,
+      }))
+      .toSorted(
+        (a, b) =>
+          a.order[0]! - b.order[0]! ||
+          a.order[1]! - b.order[1]! ||
+          rankOf(a.entry.hosts[0]!) - rankOf(b.entry.hosts[0]!),
+      )
+      .map(({ entry }) => entry)
+  }
+}

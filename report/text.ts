@@ -1,0 +1,198 @@
+/** A run as text: what changed grouped by identical outcome, reactions, failures, a recap; a plan in the future tense. */
+
+import type { Change, Event } from '../engine/events.ts'
+import { failureOn } from './failure.ts'
+import { count, harmless, told, width } from './layout.ts'
+import { type Columns, Page, type PageOptions } from './page.ts'
+import { type ChangeEntry, type Entry, Story } from './story.ts'
+
+/** A line of a unified diff, with what it is. */
+export interface DiffLine {
+  readonly kind: 'added' | 'removed' | 'context' | 'range'
+  readonly text: string
+}
+
+/** Compares two texts. */
+export type Differ = (before: string, after: string) => readonly DiffLine[]
+
+export interface TextOptions extends PageOptions {
+  /** Shows texts that changed by their lines. */
+  readonly diff: Differ | undefined
+  /** The command that goes on with these hosts. */
+  readonly again: ((hosts: readonly string[]) => string) | undefined
+}
+
+/**
+ * The whole report of a run or a plan.
+ *
+ * @example
+ * textReport(events, { color: false, width: 80, folder: process.cwd(), diff: undefined, again: undefined })
+ */
+export function textReport(events: Iterable<Event>, options: TextOptions): string {
+  const story = new Story()
+  for (const event of events) story.add(event)
+  return headText(story, options) + bodyText(story, options)
+}
+
+/** The first lines: what, for whom, and whether it is a simulation. */
+export function headText({ started }: Story, options: PageOptions): string {
+  if (!started) return ''
+  const page = new Page(options)
+  const { strong, faint, advice } = page.paint
+  const { play, limit, hosts, tasks, inventory, simulated, check } = started
+  const parts = [limit, count(hosts.length, 'host'), count(tasks, 'task'), inventory].filter(
+    (part) => part !== undefined,
+  )
+  page.line(
+    `${check ? `${advice('plan')} · ` : ''}${strong(harmless(play))}${faint(` · ${parts.map((part) => harmless(part)).join(' · ')}`)}`,
+  )
+  if (simulated.length > 0) {
+    const who = simulated.length === hosts.length ? 'These hosts are' : `${simulated.length} of these hosts are`
+    page.prose(`${who} simulated: they are in memory, and nothing is connected to.`, 0, advice)
+    page.prose(
+      'For real hosts write an inventory (inventory/production.example.ts shows one) and choose it: -i production',
+      0,
+      advice,
+    )
+  }
+  return page.text
+}
+
+/** All that is told when a run has ended. */
+export function bodyText(story: Story, options: TextOptions): string {
+  const page = new Page(options, columnsFor(story, options))
+  const planned = story.started?.check ?? false
+  const { faint, good, changed, bad } = page.paint
+  for (const [i, { titles, hosts, reason }] of story.skipped.entries()) {
+    if (i === 0) page.section(faint(planned ? 'would skip' : 'skipped'))
+    page.entry(titles.length === 1 ? harmless(titles[0]!) : count(titles.length, 'task'), hosts, undefined)
+    page.prose(harmless(reason), 4, faint)
+  }
+  for (const [i, entry] of story.changed.entries()) {
+    if (i === 0) page.section(changed(planned ? 'would change' : 'changed'))
+    changeOn(page, entry, options.diff)
+  }
+  for (const [i, { title, hosts, because }] of story.reacted.entries()) {
+    if (i === 0) page.section(good(planned ? 'would react' : 'reacted'))
+    page.entry(harmless(title), hosts, undefined)
+    page.prose(`because of ${because.map((task) => harmless(task)).join(', ')}`, 4, faint)
+  }
+  for (const [i, { hosts, reason }] of story.notBegun.entries()) {
+    if (i === 0) page.section(bad('not begun'))
+    page.prose(hosts.join(' '), 2)
+    page.prose(reason, 4, faint)
+  }
+  for (const [i, { hosts, failure, task }] of story.unreachable.entries()) {
+    if (i === 0) page.section(bad('unreachable'))
+    page.prose(hosts.join(' '), 2, page.paint.strong)
+    if (task)
+      page.prose(`lost at ${harmless(task.title)}${task.place ? `, ${told(task.place, options.folder)}` : ''}`, 4)
+    // What many hosts are told alike is told with the last of them.
+    const next = story.unreachable[i + 1]?.failure
+    failureOn(page, next?.hint === failure.hint ? { ...failure, hint: undefined } : failure, 4)
+  }
+  for (const [i, { title, hosts, place, failure, ignored }] of story.failed.entries()) {
+    if (i === 0) page.section(bad(planned ? 'would fail' : 'failed'))
+    page.entry(`${harmless(title)}${ignored ? ' (ignored)' : ''}`, hosts, failure.place ?? place, { all: true })
+    failureOn(page, failure, 4)
+  }
+  recapOn(page, story, options)
+  return page.text
+}
+
+function changeOn(
+  page: Page,
+  { title, hosts, place, changes, notes, irreversible }: ChangeEntry,
+  diff: Differ | undefined,
+): void {
+  const { faint, advice, changed } = page.paint
+  const dependsOn = [...new Set(changes.flatMap((change) => change.dependsOn))]
+  page.entry(harmless(title), hosts, place, { mark: dependsOn.length > 0 ? '~' : ' ' })
+  for (const change of changes) {
+    page.change(
+      harmless(change.label),
+      shown(change.before),
+      shown(change.after),
+      change.dependsOn.length > 0 ? '~' : ' ',
+    )
+    if (change.unprovable) page.prose('runs, and cannot be proved afterwards', 6, faint)
+    if (diff && change.diff) for (const line of diff(change.diff.before, change.diff.after)) diffOn(page, line)
+  }
+  if (dependsOn.length > 0) page.prose(`~ depends on ${dependsOn.map((task) => harmless(task)).join(', ')}`, 4, changed)
+  for (const text of notes) page.prose(`note: ${harmless(text)}`, 4, advice)
+  for (const why of irreversible) page.prose(`cannot be turned round: ${harmless(why)}`, 4, changed)
+}
+
+function diffOn(page: Page, { kind, text }: DiffLine): void {
+  const { good, bad, faint, advice } = page.paint
+  const style = { added: good, removed: bad, context: faint, range: advice }[kind]
+  page.line(`      ${style(harmless(text, '\t'))}`)
+}
+
+/** A value on a line; what is nothing is said to be empty. */
+function shown(value: string): string {
+  return value === '' ? 'empty' : harmless(value)
+}
+
+/** Hosts and values begin in one column: after the longest title or label, as long as enough is left for the values. */
+function columnsFor(story: Story, options: TextOptions): Columns {
+  const { changed, failed, reacted, skipped } = story
+  const entries: readonly Entry[] = [...changed, ...failed, ...reacted]
+  const labels = changed.flatMap(({ changes }) => changes.map(({ label }: Change) => width(harmless(label)) + 4))
+  const titles = entries.map(({ title }) => width(harmless(title)) + 2)
+  const short = skipped.map(({ titles: all }) => (all.length === 1 ? width(harmless(all[0]!)) + 2 : 10))
+  const limit = Math.max(24, Math.floor(options.width * 0.42))
+  const fitting = [...labels, ...titles, ...short].filter((length) => length + 2 <= limit)
+  const places = entries.flatMap(({ place }) => (place ? [told(place, options.folder).length] : []))
+  return { value: Math.max(24, ...fitting.map((length) => length + 2)), place: Math.max(0, ...places) }
+}
+
+function recapOn(page: Page, story: Story, { again }: TextOptions): void {
+  if (!story.finished) return
+  const { recap, interrupted } = story.finished
+  const { bad, faint } = page.paint
+  const planned = story.started?.check ?? false
+  const hosts = counts(page, { ...recap.hosts }, planned)
+  const tasks = counts(page, { ...recap.tasks }, planned)
+  const cost = `${recap.seconds.toFixed(1)} s · ${count(recap.trips, 'trip')} a host`
+  page.line()
+  if (interrupted) page.line(bad('  interrupted; what was begun was finished'))
+  if (8 + hosts.width + 13 + tasks.width + 6 + width(cost) <= page.width) {
+    page.line(`  hosts  ${hosts.text}      tasks  ${tasks.text}      ${faint(cost)}`)
+  } else {
+    page.line(`  hosts  ${hosts.text}`)
+    page.line(`  tasks  ${tasks.text}`)
+    page.line(`  ${faint(cost)}`)
+  }
+  const left = [
+    ...new Set(
+      [...story.failed.filter((f) => !f.ignored), ...story.unreachable, ...story.notBegun].flatMap((e) => e.hosts),
+    ),
+  ]
+  if (again && left.length > 0 && left.length <= 40) page.line(`  ${faint('again on what is left:')}  ${again(left)}`)
+}
+
+/** `ok 13 · changed 3`: what is fine always, the others where there are any, each in its colour. */
+function counts(
+  page: Page,
+  numbers: Readonly<Record<string, number>>,
+  planned: boolean,
+): { text: string; width: number } {
+  const { good, changed, bad, faint } = page.paint
+  const kinds = [
+    ['ok', 'ok', good],
+    ['changed', planned ? 'to change' : 'changed', changed],
+    ['failed', planned ? 'would fail' : 'failed', bad],
+    ['unreachable', 'unreachable', bad],
+    ['skipped', 'skipped', faint],
+  ] as const
+  const parts = kinds.flatMap(([kind, word, style]) => {
+    const n = numbers[kind]
+    if (n === undefined || (n === 0 && kind === 'skipped')) return []
+    return [{ plain: `${word} ${n}`, styled: n === 0 ? faint(`${word} ${n}`) : style(`${word} ${n}`) }]
+  })
+  return {
+    text: parts.map(({ styled }) => styled).join(' · '),
+    width: width(parts.map(({ plain }) => plain).join(' · ')),
+  }
+}
