@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -465,17 +465,18 @@ describe('jump hosts', () => {
   })
 })
 
-const agentThere = spawnSync('ssh-agent', ['-h']).error === undefined && existsSync('/usr/bin/ssh-add')
+const agentThere =
+  spawnSync('ssh-agent', ['-h']).error === undefined && spawnSync('ssh-add', ['-?']).error === undefined
 
 describe.skipIf(!agentThere)('the agent (a real ssh-agent; skipped where there is none)', () => {
   async function agent(...keys: readonly string[]): Promise<string> {
     const socket = join(folder, 'agent')
     const running = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
     ends.push(() => running.kill())
-    for (let tries = 0; !existsSync(socket) && tries < 100; tries++) await sleep(20)
-    keys.forEach((key, i) =>
-      execFileSync('ssh-add', ['-q', file(`agent-${i}`, key)], { env: { ...process.env, SSH_AUTH_SOCK: socket } }),
-    )
+    const env = { ...process.env, SSH_AUTH_SOCK: socket }
+    // 2: no agent answers yet; the socket is there a moment before it does.
+    for (let tries = 0; spawnSync('ssh-add', ['-l'], { env }).status === 2 && tries < 200; tries++) await sleep(25)
+    keys.forEach((key, i) => execFileSync('ssh-add', ['-q', file(`agent-${i}`, key)], { env }))
     return socket
   }
 
