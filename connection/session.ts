@@ -225,7 +225,7 @@ class Host {
     if (this.#become && !/^fleetplay: /m.test(output)) return becomeFailure(this.#become, what, status, output)
     return new Failure('E_GREETING', `The host ${what}.`, {
       seen: { command: 'sh', status, output },
-      hint: 'The login shell of the user must be able to start `sh`, and hand on its standard input and output.',
+      hint: 'The login shell of the user must start `sh` with our standard input and output (docker and kubectl need `-i`).',
     })
   }
 

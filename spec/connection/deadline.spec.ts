@@ -1,58 +1,66 @@
-import { afterAll, describe, expect, it } from 'vitest'
-import type { Request } from '../../connection/connection.ts'
-import { ask, Folder, processes, shells, told } from './shells.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ask, Folder, processes, type ShellName, shells, told } from './shells.ts'
 
-// The shells wait side by side, each in sessions of its own.
-describe.concurrent.each(shells)('a deadline under $title', ({ name, there }) => {
-  const folder = new Folder(name)
-  // So that each shell has sleepers of its own.
-  const number = shells.findIndex((shell) => shell.name === name)
-  afterAll(() => folder.remove())
+/** Scripts that do not end, each with the number of seconds by which its sleepers are found. */
+const cases = {
+  group: { nap: 5471, script: (nap: string) => `echo begun; sleep ${nap} & (sleep ${nap}); echo never` },
+  deaf: { nap: 5472, script: (nap: string) => `trap '' TERM; sleep ${nap}; sleep ${nap}; echo never` },
+  silent: { nap: 5473, script: (nap: string) => `exec </dev/null >/dev/null 2>&1; sleep ${nap}` },
+  withoutSetsid: { nap: 5474, script: (nap: string) => `echo begun; exec sleep ${nap}` },
+} as const
 
-  async function afterwards(request: Request, change?: (command: string) => string) {
-    const connection = folder.connection({}, change)
-    const session = await connection.open()
-    const begun = performance.now()
-    const [late, next] = await session.run([request, ask('cat; echo next', 'input\n')])
-    await connection.close()
-    return { late: told(late!), next: told(next!), seconds: (performance.now() - begun) / 1000 }
-  }
+type Case = keyof typeof cases
 
-  const undisturbed = { status: 0, stdout: 'input\nnext\n', stderr: '', timedOut: false }
+const folders = new Map(shells.map(({ name }) => [name, new Folder(name)]))
+const outcomes = new Map<string, Awaited<ReturnType<typeof outcome>>>()
 
-  it.runIf(there)('ends the whole group, and keeps what was written', async () => {
-    const script = `echo begun; sleep 5471.${number} & (sleep 5471.${number}); echo never`
-    const { late, next, seconds } = await afterwards(ask(script, undefined, 1))
-    expect(late).toMatchObject({ status: undefined, stdout: 'begun\n', timedOut: true })
-    expect(next).toEqual(undisturbed)
-    expect(seconds).toBeGreaterThan(0.95)
-    expect(processes('sleep', `5471.${number}`)).toEqual([])
+// All of them wait side by side.
+beforeAll(async () => {
+  const all = shells
+    .filter(({ there }) => there)
+    .flatMap(({ name }) => Object.keys(cases).map((each) => [name, each as Case] as const))
+  await Promise.all(all.map(async ([name, each]) => outcomes.set(`${name} ${each}`, await outcome(name, each))))
+})
+afterAll(() => {
+  for (const folder of folders.values()) folder.remove()
+})
+
+async function outcome(name: ShellName, which: Case) {
+  const nap = `${cases[which].nap}.${shells.findIndex((shell) => shell.name === name)}`
+  const hide = (command: string) => command.replace('command -v setsid', 'command -v no-setsid')
+  const connection = folders.get(name)!.connection({}, which === 'withoutSetsid' ? hide : undefined)
+  const session = await connection.open()
+  const begun = performance.now()
+  const [late, next] = await session.run([ask(cases[which].script(nap), 'unread', 1), ask('cat; echo next', 'input\n')])
+  const seconds = (performance.now() - begun) / 1000
+  const left = processes('sleep', nap)
+  await connection.close()
+  return { late: told(late!), next: told(next!), seconds, left }
+}
+
+describe.each(shells)('a deadline under $title', ({ name, there }) => {
+  const of = (which: Case) => outcomes.get(`${name} ${which}`)!
+
+  it.runIf(there)('ends the whole group, and keeps what was written', () => {
+    expect(of('group').late).toMatchObject({ status: undefined, stdout: 'begun\n', timedOut: true })
+    expect(of('group').seconds).toBeGreaterThan(0.95)
   })
 
-  it.runIf(there)('kills what does not listen to SIGTERM', async () => {
-    const script = `trap '' TERM; sleep 5472.${number}; sleep 5472.${number}; echo never`
-    const { late, next, seconds } = await afterwards(ask(script, undefined, 1))
-    expect(late).toMatchObject({ status: undefined, stdout: '', timedOut: true })
-    expect(next).toEqual(undisturbed)
-    expect(seconds).toBeGreaterThan(2.95)
-    expect(processes('sleep', `5472.${number}`)).toEqual([])
+  it.runIf(there)('kills what does not listen to SIGTERM', () => {
+    expect(of('deaf').late).toMatchObject({ status: undefined, stdout: '', timedOut: true })
+    expect(of('deaf').seconds).toBeGreaterThan(2.95)
   })
 
-  it.runIf(there)('ends what has left its own input and output', async () => {
-    const script = `exec </dev/null >/dev/null 2>&1; sleep 5473.${number}`
-    const { late, next } = await afterwards(ask(script, 'unread', 1))
-    expect(late).toMatchObject({ status: undefined, timedOut: true })
-    expect(next).toEqual(undisturbed)
-    expect(processes('sleep', `5473.${number}`)).toEqual([])
+  it.runIf(there)('ends what has closed its input and output', () => {
+    expect(of('silent').late).toMatchObject({ status: undefined, timedOut: true })
   })
 
-  it.runIf(there)('ends at least the script itself where there is no setsid', async () => {
-    const script = `echo begun; exec sleep 5474.${number}`
-    const { late, next } = await afterwards(ask(script, undefined, 1), (command) =>
-      command.replace('command -v setsid', 'command -v no-setsid'),
-    )
-    expect(late).toMatchObject({ stdout: 'begun\n', timedOut: true })
-    expect(next).toEqual(undisturbed)
-    expect(processes('sleep', `5474.${number}`)).toEqual([])
+  it.runIf(there)('ends at least the script itself where there is no setsid', () => {
+    expect(of('withoutSetsid').late).toMatchObject({ stdout: 'begun\n', timedOut: true })
+  })
+
+  it.runIf(there).each(Object.keys(cases) as Case[])('disturbs nothing after it and leaves nothing: %s', (which) => {
+    expect(of(which).next).toEqual({ status: 0, stdout: 'input\nnext\n', stderr: '', timedOut: false })
+    expect(of(which).left).toEqual([])
   })
 })
