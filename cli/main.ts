@@ -5,7 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { eventVersion } from '../engine/events.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { type ExitStatus, exitStatus, exitTable } from './exit.ts'
-import { withChoice, withConnection, withForks, withInventory, withOutput } from './options.ts'
+import { positive, withChoice, withConnection, withForks, withInventory, withOutput } from './options.ts'
 import { pageOptions, sourceLine } from './terminal.ts'
 
 /** Runs a command line, and tells what is wrong with it. */
@@ -31,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<ExitStatus> {
       return wrong([optionFailure(complaint.join('') || error.message)], argv)
     }
     if (error instanceof Mistakes) return wrong(error.failures, argv)
+    if (error instanceof Failure && isAboutReaching(error)) return unreachable(error)
     if (error instanceof Failure && error.code !== 'E_INTERNAL') return wrong([error], argv)
     return internal(error)
   }
@@ -57,6 +58,27 @@ function commands(ended: (status: ExitStatus) => void): Command {
     .option('-D, --diff', 'show texts that change by their lines')
     .option('--exit-code', 'end with status 10 where changes are pending')
     .action(async (play, options) => ended(await (await import('./plan.ts')).plan(play, options)))
+  withInventory(add('list [play]', 'plays and hosts; or the tasks of a play')).action(async (play, options) =>
+    ended(await (await import('./list.ts')).list(play, options)),
+  )
+  withOutput(withConnection(withInventory(add('facts <pattern>', 'what is known of hosts before a play asks')))).action(
+    async (pattern, options) => ended(await (await import('./facts.ts')).facts(pattern, options)),
+  )
+  withForks(
+    withConnection(
+      withInventory(add('exec <pattern> <command...>', 'run a command on hosts: play exec web -- uptime')),
+    ),
+  )
+    .option('-b, --become', 'as root')
+    .option('--become-user <name>', 'as this user')
+    .option('--timeout <seconds>', 'seconds after which the command is ended', positive, 600)
+    .action(async (pattern, words, options) => ended(await (await import('./exec.ts')).exec(pattern, words, options)))
+  withConnection(withInventory(add('explain <play> <host>', 'the shell text that a run would send'))).action(
+    async (play, host, options) => ended(await (await import('./explain.ts')).explain(play, host, options)),
+  )
+  withInventory(add('trust <pattern>', "write a host's keys into known_hosts, after you have seen them"))
+    .option('-y, --yes', 'ask nothing')
+    .action(async (pattern, options) => ended(await (await import('./trust.ts')).trust(pattern, options)))
   return program
 }
 
@@ -87,6 +109,19 @@ async function wrong(failures: readonly Failure[], argv: readonly string[]): Pro
   const { mistakesText } = await import('../report/failure.ts')
   process.stderr.write(mistakesText(data, { ...pageOptions(process.stderr), source: sourceLine }))
   return exitStatus.wrong
+}
+
+/** A host that a command needs, and that could not be reached. */
+async function unreachable({ code, message, place, seen, hint }: Failure): Promise<ExitStatus> {
+  const [{ failureOn }, { Page }] = await Promise.all([import('../report/failure.ts'), import('../report/page.ts')])
+  const page = new Page(pageOptions(process.stderr))
+  failureOn(page, { code, message, place, seen, hint }, 0)
+  process.stderr.write(page.text)
+  return exitStatus.unreachable
+}
+
+function isAboutReaching({ code }: Failure): boolean {
+  return /^E_(CONNECT|CONNECTION_LOST|HOST_KEY_|AUTH|BECOME|GREETING)/.test(code)
 }
 
 function internal(error: unknown): ExitStatus {

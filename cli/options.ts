@@ -67,7 +67,7 @@ function assignment(text: string, before: Readonly<Record<string, string>>): Rec
   return { ...before, [name]: value! }
 }
 
-function positive(text: string): number {
+export function positive(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.')
   return Number(text)
 }

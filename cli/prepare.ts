@@ -1,6 +1,7 @@
 /** A play and an inventory, loaded and checked against each other: every mistake at once, before any connection. */
 
-import { type InventoryHost } from '../dsl/inventory.ts'
+import type { InventoryHost } from '../dsl/inventory.ts'
+import { select } from '../dsl/pattern.ts'
 import { typicalFacts } from '../dsl/play.ts'
 import { type CompiledTask, compile } from '../engine/compile.ts'
 import { aim } from '../engine/fleet.ts'
@@ -86,6 +87,26 @@ export async function prepare(name: string, options: InventoryOptions & ChoiceOp
     aimed: hosts.filter((host) => names.has(host.name)),
     tasks: perPlay.reduce((sum, n) => sum + n, 0),
   }
+}
+
+/**
+ * The hosts of an inventory that a pattern of the command line selects.
+ *
+ * @throws Mistakes E_PATTERN
+ */
+export function chosenHosts(pattern: string, { hosts, inventory }: PreparedInventory): readonly InventoryHost[] {
+  const groups = Object.keys(inventory.shape.groups)
+  const { hosts: chosen, unknown } = select(pattern, hosts, groups)
+  if (unknown.length === 0 && chosen.length > 0) return chosen
+  const names = [...groups, ...hosts.map(({ name }) => name)]
+  const failures = unknown.map((term) => {
+    const close = nearest(term, names)
+    const hint = close ? `Did you mean ${close}?` : `There are: ${names.join(', ')}.`
+    return new Failure('E_PATTERN', `${term} matches no host and no group of the inventory.`, { hint })
+  })
+  throw new Mistakes(
+    failures.length > 0 ? failures : [new Failure('E_PATTERN', `${pattern} leaves no host of the inventory.`)],
+  )
 }
 
 /** The tasks of each play as its first host would have them; none where the play throws. */

@@ -78,7 +78,7 @@ function jsonReport(): Report {
 }
 
 async function textReport(name: string, options: RunOptions): Promise<Report> {
-  const story = new Story()
+  const story = new Story(options.diff ?? false)
   const diff = options.diff ? (await import('../report/diff.ts')).unifiedDiff : undefined
   let display: Display | undefined
   if (process.stdout.isTTY) display = await openDisplay()

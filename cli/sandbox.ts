@@ -27,7 +27,7 @@ export class SandboxHost extends MemoryHost {
 
   override async close(): Promise<void> {
     if (!this.#keep) return
-    const text = `${JSON.stringify(Object.fromEntries([...this.values].toSorted()), undefined, 1)}\n`
+    const text = `${JSON.stringify(Object.fromEntries([...this.values].toSorted(([a], [b]) => (a < b ? -1 : 1))), undefined, 1)}\n`
     mkdirSync(dirname(this.#file), { recursive: true })
     writeFileSync(`${this.#file}.new`, text)
     renameSync(`${this.#file}.new`, this.#file)

@@ -30,7 +30,6 @@ const barWidth = 24
 
 export class Live {
   readonly #hosts = new Map<string, HostLine>()
-  #plays = 0
 
   /** @param now milliseconds */
   add(event: Event, now: number): void {
@@ -39,9 +38,6 @@ export class Live {
         for (const name of event.hosts) {
           this.#hosts.set(name, { name, state: 'waiting', done: 0, of: 0, at: '', phase: '', since: now, changes: 0 })
         }
-        return
-      case 'play-started':
-        this.#plays++
         return
       case 'connected':
         this.#update(event.host, { state: 'working', done: 0, of: event.tasks, at: '', phase: 'read', since: now })
@@ -67,6 +63,7 @@ export class Live {
         if (event.outcome === 'ok' || event.outcome === 'changed') host.done = host.of
         return
       }
+      case 'play-started':
       case 'batch-started':
       case 'reaction':
       case 'not-begun':

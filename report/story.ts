@@ -18,7 +18,7 @@ export type FailureEntry = Entry & { readonly failure: FailureData; readonly ign
 export type ReactionEntry = Entry & { readonly because: readonly string[] }
 export type UnreachableEntry = Entry & { readonly failure: FailureData; readonly task: TaskInfo | undefined }
 
-/** Tasks that the same hosts skipped for the same reason. */
+/** All that was skipped for one reason. */
 export interface SkipEntry {
   readonly titles: readonly string[]
   readonly hosts: readonly string[]
@@ -26,6 +26,7 @@ export interface SkipEntry {
 }
 
 export class Story {
+  readonly #diffs: boolean
   started: Of<'run-started'> | undefined
   finished: { readonly recap: Recap; readonly interrupted: boolean } | undefined
   readonly notBegun: Of<'not-begun'>[] = []
@@ -35,6 +36,11 @@ export class Story {
   readonly #reacted = new Groups<ReactionEntry>()
   readonly #unreachable = new Groups<UnreachableEntry>()
   readonly #skipped = new Groups<Entry & { readonly reason: string }>()
+
+  /** @param diffs whether texts are told by their lines; else hosts whose texts differ are told together */
+  constructor(diffs: boolean) {
+    this.#diffs = diffs
+  }
 
   add(event: Event): void {
     switch (event.type) {
@@ -86,25 +92,28 @@ export class Story {
     return this.#unreachable.entries(this.#order)
   }
 
-  /** One entry for each reason and set of hosts. */
   get skipped(): readonly SkipEntry[] {
-    const entries = new Map<string, { titles: string[]; hosts: readonly string[]; reason: string }>()
+    const entries = new Map<string, { readonly titles: Set<string>; readonly hosts: Set<string> }>()
     for (const { title, hosts, reason } of this.#skipped.entries(this.#order)) {
-      const key = JSON.stringify([reason, hosts])
-      const entry = entries.get(key) ?? { titles: [], hosts, reason }
-      entry.titles.push(title)
-      entries.set(key, entry)
+      const entry = entries.get(reason) ?? { titles: new Set(), hosts: new Set() }
+      entry.titles.add(title)
+      for (const host of hosts) entry.hosts.add(host)
+      entries.set(reason, entry)
     }
-    return [...entries.values()]
+    return [...entries].map(([reason, { titles, hosts }]) => {
+      const order = this.#order.filter((host) => hosts.has(host))
+      return { reason, titles: [...titles], hosts: order }
+    })
   }
 
   get #order(): readonly string[] {
     return this.started?.hosts ?? []
   }
 
-  #addTask({ play, host, task, outcome, reason, changes, notes, irreversible, failure, ignored }: Of<'task'>): void {
+  #addTask({ play, host, task, outcome, reason, notes, irreversible, failure, ignored, ...event }: Of<'task'>): void {
     const order = [this.#plays.indexOf(play), task.index]
     const { title, place } = task
+    const changes = this.#diffs ? event.changes : event.changes.map((change) => ({ ...change, diff: undefined }))
     if (outcome === 'changed') this.#changed.add({ title, place, changes, notes, irreversible }, host, order)
     if (outcome === 'skipped') this.#skipped.add({ title, place, reason: reason ?? '' }, host, order)
     if (failure) this.#failed.add({ title, place, failure, ignored }, host, order)

@@ -1,6 +1,6 @@
 /** A run as text: what changed grouped by identical outcome, reactions, failures, a recap; a plan in the future tense. */
 
-import type { Change, Event } from '../engine/events.ts'
+import type { Event } from '../engine/events.ts'
 import { failureOn } from './failure.ts'
 import { count, harmless, told, width } from './layout.ts'
 import { type Columns, Page, type PageOptions } from './page.ts'
@@ -29,7 +29,7 @@ export interface TextOptions extends PageOptions {
  * textReport(events, { color: false, width: 80, folder: process.cwd(), diff: undefined, again: undefined })
  */
 export function textReport(events: Iterable<Event>, options: TextOptions): string {
-  const story = new Story()
+  const story = new Story(options.diff !== undefined)
   for (const event of events) story.add(event)
   return headText(story, options) + bodyText(story, options)
 }
@@ -65,8 +65,7 @@ export function bodyText(story: Story, options: TextOptions): string {
   const { faint, good, changed, bad } = page.paint
   for (const [i, { titles, hosts, reason }] of story.skipped.entries()) {
     if (i === 0) page.section(faint(planned ? 'would skip' : 'skipped'))
-    page.entry(titles.length === 1 ? harmless(titles[0]!) : count(titles.length, 'task'), hosts, undefined)
-    page.prose(harmless(reason), 4, faint)
+    page.entry(skippedTitle(titles), hosts, { beside: harmless(reason) })
   }
   for (const [i, entry] of story.changed.entries()) {
     if (i === 0) page.section(changed(planned ? 'would change' : 'changed'))
@@ -74,8 +73,7 @@ export function bodyText(story: Story, options: TextOptions): string {
   }
   for (const [i, { title, hosts, because }] of story.reacted.entries()) {
     if (i === 0) page.section(good(planned ? 'would react' : 'reacted'))
-    page.entry(harmless(title), hosts, undefined)
-    page.prose(`because of ${because.map((task) => harmless(task)).join(', ')}`, 4, faint)
+    page.entry(harmless(title), hosts, { beside: `because of ${because.map((task) => harmless(task)).join(', ')}` })
   }
   for (const [i, { hosts, reason }] of story.notBegun.entries()) {
     if (i === 0) page.section(bad('not begun'))
@@ -93,7 +91,11 @@ export function bodyText(story: Story, options: TextOptions): string {
   }
   for (const [i, { title, hosts, place, failure, ignored }] of story.failed.entries()) {
     if (i === 0) page.section(bad(planned ? 'would fail' : 'failed'))
-    page.entry(`${harmless(title)}${ignored ? ' (ignored)' : ''}`, hosts, failure.place ?? place, { all: true })
+    const at = failure.place ?? place
+    page.entry(`${harmless(title)}${ignored ? ' (ignored)' : ''}`, hosts, {
+      beside: at ? told(at, options.folder) : '',
+      all: true,
+    })
     failureOn(page, failure, 4)
   }
   recapOn(page, story, options)
@@ -107,7 +109,10 @@ function changeOn(
 ): void {
   const { faint, advice, changed } = page.paint
   const dependsOn = [...new Set(changes.flatMap((change) => change.dependsOn))]
-  page.entry(harmless(title), hosts, place, { mark: dependsOn.length > 0 ? '~' : ' ' })
+  page.entry(harmless(title), hosts, {
+    mark: dependsOn.length > 0 ? '~' : ' ',
+    beside: place ? told(place, page.folder) : '',
+  })
   for (const change of changes) {
     page.change(
       harmless(change.label),
@@ -134,17 +139,26 @@ function shown(value: string): string {
   return value === '' ? 'empty' : harmless(value)
 }
 
-/** Hosts and values begin in one column: after the longest title or label, as long as enough is left for the values. */
+/** Hosts and values begin after the longest title or label, places after the longest list of hosts, where room is left. */
 function columnsFor(story: Story, options: TextOptions): Columns {
   const { changed, failed, reacted, skipped } = story
   const entries: readonly Entry[] = [...changed, ...failed, ...reacted]
-  const labels = changed.flatMap(({ changes }) => changes.map(({ label }: Change) => width(harmless(label)) + 4))
-  const titles = entries.map(({ title }) => width(harmless(title)) + 2)
-  const short = skipped.map(({ titles: all }) => (all.length === 1 ? width(harmless(all[0]!)) + 2 : 10))
+  const lengths = [
+    ...changed.flatMap(({ changes }) => changes.map(({ label }) => width(harmless(label)) + 4)),
+    ...entries.map(({ title }) => width(harmless(title)) + 2),
+    ...skipped.map(({ titles }) => width(skippedTitle(titles)) + 2),
+  ]
+  // One that is longer than the others may stand on a line of its own.
   const limit = Math.max(24, Math.floor(options.width * 0.42))
-  const fitting = [...labels, ...titles, ...short].filter((length) => length + 2 <= limit)
-  const places = entries.flatMap(({ place }) => (place ? [told(place, options.folder).length] : []))
-  return { value: Math.max(24, ...fitting.map((length) => length + 2)), place: Math.max(0, ...places) }
+  const value = Math.max(24, ...lengths.filter((length) => length + 2 <= limit).map((length) => length + 2))
+  const longest = Math.max(15, ...[...entries, ...skipped].map(({ hosts }) => width(hosts.join(' '))))
+  const place = Math.max(0, ...entries.map((entry) => (entry.place ? width(told(entry.place, options.folder)) : 0)))
+  const room = options.width - value
+  return { value, hosts: Math.min(longest, room - place - 2 >= 15 ? room - place - 2 : room) }
+}
+
+function skippedTitle(titles: readonly string[]): string {
+  return titles.length === 1 ? harmless(titles[0]!) : count(titles.length, 'task')
 }
 
 function recapOn(page: Page, story: Story, { again }: TextOptions): void {
