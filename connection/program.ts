@@ -81,11 +81,12 @@ const setUp = (directory: string): string =>
     take() {
       { { [ "$1" -lt ${block} ] || dd bs=${block} count=$(($1 / ${block})) iflag=fullblock; } &&
         { [ $(($1 % ${block})) -eq 0 ] || dd bs=$(($1 % ${block})) count=1 iflag=fullblock; }
-      } <&3 >"$2" 2>log 4>&- 5>&- || fail "could not take $1 bytes into $dir: $(head -n 1 log)"
+      } <&3 >"$2" 2>log 4>&- 5>&- || { cat log >&2; df -P . >&2; fail "could not take $1 bytes into $dir"; }
     }
 
     # The watchdog sleeps in a child, whose number it tells by the fifo: reading it there, the loop cannot be too early
-    # to end the sleep. The script runs in the foreground, since a shell makes background jobs deaf to SIGINT and SIGQUIT,
+    # to end the sleep. Where the loop itself was killed, the watchdog ends the script at its deadline all the same, and
+    # cleans up. The script runs in the foreground, since a shell makes background jobs deaf to SIGINT and SIGQUIT,
     # and so would be every daemon that a script starts. Not being a group leader, setsid does not fork.
     answer() {
       from=/dev/null
@@ -98,15 +99,19 @@ const setUp = (directory: string): string =>
         wait $! || exit
         echo >late
         while ! read -r pid <pid && [ -d "$dir" ]; do sleep 1; done
-        pid=\${group:+-}$pid
-        kill -TERM "$pid"
-        # A group is asked after in two ways, since dash needs the dashes and busybox does not know them.
-        tenths=0
-        while [ $tenths -lt ${graceSeconds * 10} ] && { kill -s 0 -- "$pid" || kill -0 "$pid"; }; do
-          sleep 0.1 || sleep 1
-          tenths=$((tenths + 1))
-        done
-        kill -KILL "$pid"
+        # Once the loop is dead, nobody keeps the number of the script from being given to another process.
+        if kill -0 $$ || grep -q "$dir" "/proc/$pid/environ"; then
+          pid=\${group:+-}$pid
+          kill -TERM "$pid"
+          # A group is asked after in two ways, since dash needs the dashes and busybox does not know them.
+          tenths=0
+          while [ $tenths -lt ${graceSeconds * 10} ] && { kill -s 0 -- "$pid" || kill -0 "$pid"; }; do
+            sleep 0.1 || sleep 1
+            tenths=$((tenths + 1))
+          done
+          kill -KILL "$pid"
+        fi
+        kill -0 $$ || rm -rf "$dir"
       ) &
       dog=$!
       { (
@@ -128,6 +133,7 @@ const setUp = (directory: string): string =>
       [ "$1" -eq 0 ] || head -c "$1" out >&4 || exit
       [ "$3" -eq 0 ] || head -c "$3" err >&4 || exit
       set -- script in out err pid late
+      [ -r tmp ] && [ -w tmp ] && [ -x tmp ] || set -- "$@" tmp
       for each in tmp/* tmp/.[!.]* tmp/..?*; do
         if [ -e "$each" ] || [ -L "$each" ]; then set -- "$@" tmp; break; fi
       done

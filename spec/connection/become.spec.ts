@@ -56,7 +56,7 @@ if [ "$6" = nosuch ]; then
 fi
 [ "$MODE" = free ] && exec "$2" -c "$4"
 printf %s 'Password: ' >&2
-IFS= read -r password
+IFS= read -r password || exit 1
 echo "$password" >>"$HERE/passwords"
 echo >&2
 [ "$password" = 'right $1' ] && exec "$2" -c "$4"

@@ -80,9 +80,9 @@ describe('the carrier over a command', () => {
   )
 
   it('tells a command that is not there', async () => {
-    await expect(execConnection(['no-such-docker', 'exec']).open()).rejects.toMatchObject({
+    await expect(execConnection(['/no/such/docker', 'exec']).open()).rejects.toMatchObject({
       code: 'E_CONNECT',
-      message: 'no-such-docker: there is no such command here',
+      message: '/no/such/docker: there is no such command here',
     })
   })
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ask, Folder, processes, type ShellName, shells, told } from './shells.ts'
+import { ask, Folder, processes, type ShellName, shells, told, until } from './shells.ts'
 
 /** Scripts that do not end, each with the number of seconds by which its sleepers are found. */
 const cases = {
@@ -11,7 +11,7 @@ const cases = {
 
 type Case = keyof typeof cases
 
-const folders = new Map(shells.map(({ name }) => [name, new Folder(name)]))
+const folders = new Map<string, Folder>(shells.map(({ name }) => [name, new Folder(name)]))
 const outcomes = new Map<string, Awaited<ReturnType<typeof outcome>>>()
 
 // All of them wait side by side.
@@ -19,7 +19,9 @@ beforeAll(async () => {
   const all = shells
     .filter(({ there }) => there)
     .flatMap(({ name }) => Object.keys(cases).map((each) => [name, each as Case] as const))
+  const killed = shells.filter(({ there }) => there).map(({ name }) => killLoop(name))
   await Promise.all(all.map(async ([name, each]) => outcomes.set(`${name} ${each}`, await outcome(name, each))))
+  await Promise.all(killed)
 })
 afterAll(() => {
   for (const folder of folders.values()) folder.remove()
@@ -36,6 +38,20 @@ async function outcome(name: ShellName, which: Case) {
   const left = processes('sleep', nap)
   await connection.close()
   return { late: told(late!), next: told(next!), seconds, left }
+}
+
+const killed = new Map<string, unknown>()
+
+/** A script that kills the loop, and goes on. */
+async function killLoop(name: ShellName): Promise<void> {
+  const folder = new Folder(name)
+  folders.set(`${name} killed`, folder)
+  const session = await folder.connection().open()
+  const nap = `5475.${shells.findIndex((shell) => shell.name === name)}`
+  const failure = await session.run([ask(`kill -9 $PPID; exec sleep ${nap}`, '', 1)]).catch((error: unknown) => error)
+  const before = folder.left().length
+  await until(() => folder.left().length === 0)
+  killed.set(name, { failure, before, after: processes('sleep', nap) })
 }
 
 describe.each(shells)('a deadline under $title', ({ name, there }) => {
@@ -57,6 +73,14 @@ describe.each(shells)('a deadline under $title', ({ name, there }) => {
 
   it.runIf(there)('ends at least the script itself where there is no setsid', () => {
     expect(of('withoutSetsid').late).toMatchObject({ stdout: 'begun\n', timedOut: true })
+  })
+
+  it.runIf(there)('comes though the loop was killed, and nothing is left', () => {
+    expect(killed.get(name)).toMatchObject({
+      failure: { code: 'E_CONNECTION_LOST' },
+      before: 1,
+      after: [],
+    })
   })
 
   it.runIf(there).each(Object.keys(cases) as Case[])('disturbs nothing after it and leaves nothing: %s', (which) => {

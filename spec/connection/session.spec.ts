@@ -48,7 +48,7 @@ describe.each(shells)('a session with $title', ({ name, there }) => {
   it.runIf(there)('says that the session broke when a script ends the program itself', async () => {
     const connection = folder.connection()
     const session = await connection.open()
-    const run = session.run([ask('echo 1'), ask('kill -9 $PPID'), ask('echo 2')])
+    const run = session.run([ask('echo 1'), ask('kill -9 $PPID', '', 1), ask('echo 2')])
     await expect(run).rejects.toMatchObject({
       code: 'E_CONNECTION_LOST',
       message: 'The session broke, while 2 scripts were not answered: the host ended the session.',
