@@ -1,15 +1,17 @@
 /** Files that are owned whole: content, mode, owner and group, written at once and never torn. */
 
 import { createHash } from 'node:crypto'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname as localDirname, isAbsolute, join } from 'node:path'
+import { dirname } from 'node:path/posix'
+import { pathProblem } from '../dsl/host-path.ts'
 import { Origin } from '../dsl/origin.ts'
-import { type Identity, type Resource, want } from '../dsl/resource.ts'
-import { Task } from '../dsl/task.ts'
+import { type Identity, look, type Resource, want, type Wish } from '../dsl/resource.ts'
+import { irreversible, type Reading, refuse, Task, type Verdict } from '../dsl/task.ts'
 import { mode as parseMode, type Mode } from '../dsl/units.ts'
 import { isProblem } from '../dsl/variable.ts'
 import { Failure } from '../errors/failure.ts'
 import { bytesOf, type Content, contentOf, type FileState, fileState, inlineLimit, type Owned } from '../probe/file.ts'
-import { lines, Script, sh } from '../shell/script.ts'
+import { writeFile } from './file-write.ts'
 
 /** A file whose content is not said yet. */
 export interface FileStart {
@@ -24,19 +26,23 @@ export interface FileStart {
   template<D>(template: (data: D) => string, data: D): File
   /** The content of a local file; its path is relative to the file that says it. A missing one is told before any connection. */
   source(path: string): File
-  /** No file here. A directory is refused. */
+  /** No file and no link here. A directory, a socket, a pipe and a device are refused in the plan. */
   absent(): File
-  /** Only the mode of a file that exists. */
+  /** Only the mode of a file that exists, or with a content the mode of it. Four octal digits in quotes: `'0644'`. */
   mode(mode: Mode): File
-  /** Only the owner of a file that exists. */
+  /** Only the owner of a file that exists, or with a content the owner of it. Names, or numbers of those that have no name. @default group user */
   owner(user: string, group?: string): File
 }
 
 /**
  * A file with a content, a mode and an owner. It is written beside its place and renamed, so nobody ever reads half of it.
  * What is not said of mode and owner stays as it is; a new file is `0644` and belongs to the user who writes it.
+ * A symbolic link in its place is replaced by the file. Hard links, ACLs and extended attributes of the file before are
+ * not carried over.
  *
- * A relative path and a mode that is not octal are told before any connection. A directory in its place is refused in the plan.
+ * A path that is relative or not plain (`/etc//motd`) and a mode that is not octal are told before any connection.
+ * A directory, socket, pipe or device in its place and a directory above that does not exist are refused in the plan.
+ * What was larger than 256 KiB is not kept: replacing it cannot be turned round.
  *
  * @example
  * file('/etc/motd').content('Welcome.\n')
@@ -58,11 +64,12 @@ export class File extends Task implements FileStart {
   constructor(path: string) {
     super()
     this.id = path
-    if (!isAbsolute(path)) return this.wrong(`file(${JSON.stringify(path)}): the path must be absolute`)
+    const problem = pathProblem(path)
+    if (problem) return this.wrong(`file: ${problem}`)
   }
 
   content(content: string | Uint8Array): File {
-    return this.with<File>({ bytes: Buffer.from(content) })
+    return this.says({ bytes: Buffer.from(content), local: undefined })
   }
 
   template<D>(template: (data: D) => string, data: D): File {
@@ -71,20 +78,20 @@ export class File extends Task implements FileStart {
 
   source(path: string): File {
     const here = Origin.here().place?.file
-    return this.with<File>({ local: isAbsolute(path) || !here ? path : join(dirname(here), path) })
+    return this.says({ local: isAbsolute(path) || !here ? path : join(localDirname(here), path), bytes: undefined })
   }
 
   absent(): File {
-    return this.with<File>({ isAbsent: true })
+    return this.says({ isAbsent: true })
   }
 
   mode(mode: Mode): File {
     const parsed = parseMode(mode)
-    return isProblem(parsed) ? this.wrong(parsed.problem) : this.with<File>({ owned: { ...this.owned, mode: parsed } })
+    return isProblem(parsed) ? this.wrong(parsed.problem) : this.says({ owned: { ...this.owned, mode: parsed } })
   }
 
   owner(user: string, group = user): File {
-    return this.with<File>({ owned: { ...this.owned, owner: user, group } })
+    return this.says({ owned: { ...this.owned, owner: user, group } }).wrong(ownerProblem(user, group))
   }
 
   override get localFiles() {
@@ -95,12 +102,30 @@ export class File extends Task implements FileStart {
     return this.with<File>({ bytes: contents.get(this.local!) })
   }
 
-  get wishes() {
+  override get unfinished() {
+    const says = this.bytes || this.local !== undefined || this.isAbsent || Object.keys(this.owned).length > 0
+    return says ? undefined : `file ${this.id} says nothing: give it a content, a mode, an owner, or .absent()`
+  }
+
+  get wishes(): readonly Wish[] {
     const place = fileAt(this.id, this.bytes)
-    if (this.isAbsent) return [want(place, absentFile, { whole: 'absent' })]
+    if (this.isAbsent) return [want(place, (now) => absentFile(this.id, now), { whole: 'absent' })]
     const content = this.bytes && tellContent(this.bytes)
     const whole = content && { content, ...this.owned }
-    return [want(place, (now, as) => asWished(this.id, content, this.owned, now, as), { whole })]
+    const desired = (now: FileState, as: Identity) => asWished(this.id, content, this.owned, now, as)
+    return [look(directoryOf(this.id)), want(place, desired, { whole })]
+  }
+
+  override judge(reading: Reading): readonly Verdict[] {
+    const place = fileAt(this.id)
+    const [now, desired] = [reading.now(place), reading.desired(place)]
+    return [...(this.isAbsent ? [] : needsDirectory(this.id, reading)), ...losesContent(now, desired)]
+  }
+
+  private says(fields: Partial<File>): File {
+    const next = this.with<File>(fields)
+    const both = next.isAbsent && (next.bytes || next.local !== undefined || Object.keys(next.owned).length > 0)
+    return next.wrong(both ? `file ${this.id} cannot be absent and have a content, mode or owner` : undefined)
   }
 }
 
@@ -119,60 +144,68 @@ export function fileAt(path: string, bytes?: Uint8Array): Resource<FileState> {
   }
 }
 
+/** A directory that something else needs. On a mock host of which nothing is said it is there. */
+export function directoryAt(path: string): Resource<FileState> {
+  return { ...fileAt(path), fresh: { type: 'directory', mode: '0755', owner: 'root', group: 'root' } }
+}
+
+/** The directory that a path is in. */
+export function directoryOf(path: string): Resource<FileState> {
+  return directoryAt(dirname(path))
+}
+
+/** Refuses a new file or link in a directory that does not exist, for tasks that look at `directoryOf` it. */
+export function needsDirectory(path: string, { now, certain }: Reading): readonly Verdict[] {
+  const place = directoryOf(path)
+  const { type } = now(place)
+  if (!certain(place) || type === 'directory' || type === 'link') return []
+  if (type !== 'absent') return [refuse(`${dirname(path)} is no directory.`)]
+  return [refuse(`${dirname(path)} does not exist.`, `Make it before: directory('${dirname(path)}')`)]
+}
+
 /** How a content is told: as it is, or by its digest where it is large. */
 export function tellContent(bytes: Uint8Array): Content {
   if (bytes.length <= inlineLimit) return contentOf(bytes)
   return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length }
 }
 
-function asWished(path: string, content: Content | undefined, owned: Partial<Owned>, now: FileState, as: Identity): FileState {
-  if (now.type === 'directory') throw new Failure('E_REFUSED', `${path} is a directory.`)
+/** What cannot be the name of a user or a group. */
+export function ownerProblem(...names: readonly string[]): string | undefined {
+  // oxlint-disable-next-line no-control-regex -- they would end a line of the user database
+  const wrong = names.find((name) => name === '' || /[:/\u0000-\u001f]/.test(name))
+  return wrong === undefined ? undefined : `${JSON.stringify(wrong)} is not the name of a user or a group`
+}
+
+function asWished(
+  path: string,
+  content: Content | undefined,
+  owned: Partial<Owned>,
+  now: FileState,
+  as: Identity,
+): FileState {
+  if (now.type === 'directory' || now.type === 'other') throw inTheWay(path, now)
   if (now.type === 'file') return { ...now, ...owned, content: content ?? now.content }
-  if (!content) throw new Failure('E_REFUSED', `${path} is no file, and the task does not say its content.`)
+  if (!content) {
+    const seen = now.type === 'link' ? `is a link to ${now.target}` : 'does not exist'
+    throw new Failure('E_REFUSED', `${path} ${seen}, and the task does not say its content.`)
+  }
   return { type: 'file', content, mode: '0644', owner: as.user, group: as.group, ...owned }
 }
 
-function absentFile(now: FileState): FileState {
-  if (now.type === 'directory') throw new Failure('E_REFUSED', 'A directory is there; directory().absent() removes one.')
+function absentFile(path: string, now: FileState): FileState {
+  if (now.type === 'directory' || now.type === 'other') throw inTheWay(path, now)
   return { type: 'absent' }
 }
 
-function writeFile(path: string, to: FileState, from: FileState, bytes: Uint8Array | undefined): Script {
-  switch (to.type) {
-    case 'absent':
-      return (from.type === 'directory' ? sh`rmdir -- ${path}` : sh`rm -f -- ${path}`).touches()
-    case 'link':
-      return sh`ln -sfn -- ${to.target} ${path}`.touches()
-    case 'directory':
-      return lines(...(from.type === 'directory' ? [] : [sh`mkdir -- ${path}`]), ownership(path, to)).touches()
-    case 'other':
-      throw new Failure('E_REFUSED', `${path} is a socket, a pipe or a device, which cannot be written.`)
-    case 'file':
-      if (from.type === 'file' && sameContent(from.content, to.content)) return ownership(path, to).touches()
-      return replace(path, to, to.content, bytes).touches()
-  }
+function inTheWay(path: string, { type }: FileState): Failure {
+  if (type === 'other') return new Failure('E_REFUSED', `${path} is a socket, a pipe or a device.`)
+  return new Failure('E_REFUSED', `${path} is a directory.`, { hint: `directory('${path}').absent() removes one.` })
 }
 
-function ownership(path: string, { mode, owner, group }: Owned): Script {
-  // Ownership first: a change of owner takes away setuid and setgid.
-  return lines(sh`chown -- ${`${owner}:${group}`} ${path} || exit`, sh`chmod -- ${mode} ${path}`)
-}
-
-/** Writes beside the place and renames. The name is free of the file's own, which may be as long as a name can be. */
-function replace(path: string, owned: Owned, content: Content, bytes: Uint8Array | undefined): Script {
-  const data = bytesOf(content) ?? bytes
-  if (!data) throw new Failure('E_REFUSED', `The content of ${path} is known by its digest only.`)
-  return sh`t=${dirname(path)}/.fleetplay.$$
-trap 'rm -f -- "$t"' EXIT
-umask 077
-set -C
-: >"$t" || exit
-dd of="$t" bs=65536 conv=notrunc,fsync status=none || exit
-chown -- ${`${owned.owner}:${owned.group}`} "$t" && chmod -- ${owned.mode} "$t" && mv -fT -- "$t" ${path}`.reading(data)
-}
-
-function sameContent(a: Content, b: Content): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
+function losesContent(now: FileState, desired: FileState): readonly Verdict[] {
+  if (now.type !== 'file' || !('size' in now.content)) return []
+  if (desired.type === 'file' && JSON.stringify(desired.content) === JSON.stringify(now.content)) return []
+  return [irreversible(`What was there is larger than ${inlineLimit / 1024} KiB, and is not kept.`)]
 }
 
 function showFile(value: FileState): string {

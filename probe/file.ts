@@ -2,7 +2,7 @@
 
 import { Failure } from '../errors/failure.ts'
 import { sh } from '../shell/script.ts'
-import { type Collector, Probe, unparsable } from './probe.ts'
+import { type Collector, type Output, Probe, tail, unparsable } from './probe.ts'
 
 /** Contents up to this size travel as they are; larger ones as a digest. */
 export const inlineLimit = 256 * 1024
@@ -36,51 +36,74 @@ export function fileState(path: string): Probe<FileState> {
 
 const files: Collector<string, FileState> = {
   name: 'file',
-  // The first line has a letter for each path: absent, unreadable, or there. Then one line of stat for each that is there,
-  // the targets of links (NUL after each), the digests of large files, and the contents of the others, one after another.
-  ask: (paths) => sh`set --
-for p in ${paths}; do
-  if [ ! -L "$p" ] && [ ! -e "$p" ]; then k=a
-  elif [ -f "$p" ] && [ ! -L "$p" ] && [ ! -r "$p" ]; then k=u; set -- "$@" "$p"
-  else k=t; set -- "$@" "$p"; fi
-  printf %s $k
+  // The first line has a letter for each path: absent, closed (a directory above may not be searched), unreadable, or
+  // there; the second is what stands between contents, which no file can know. Then a line of stat for each that is
+  // there, the targets of links (NUL after each), a line for the digest of each large file, the contents of the others,
+  // and the status of the cat that printed them. A file that went between two looks is looked for again.
+  ask: (paths) => sh`left=3
+while :; do
+  kinds=
+  set --
+  for p in ${paths}; do
+    k=t
+    if [ -L "$p" ]; then :
+    elif [ -e "$p" ]; then [ ! -f "$p" ] || [ -r "$p" ] || k=u
+    else
+      k=a d=$p
+      while eval "d=\${d%/*}" && [ "$d" ] && [ ! -e "$d" ]; do :; done
+      [ -z "$d" ] || [ ! -d "$d" ] || [ -x "$d" ] || k=c
+    fi
+    kinds=$kinds$k
+    [ $k != t ] || set -- "$@" "$p"
+  done
+  [ $# -gt 0 ] || break
+  st=$(stat -c '%f %s %u %g %a %U:%G' -- "$@") && break
+  left=$((left - 1))
+  [ $left -gt 0 ] || exit 1
 done
-echo
+between=$FLEETPLAY_TMP/between
+printf '\n%s\n' "$between" >"$between" || exit
+printf '%s\n' "$kinds" "$between"
 [ $# -gt 0 ] || exit 0
-st=$(stat -c '%f %s %u %U %g %G %a' -- "$@") || exit
 printf '%s\n' "$st"
-n=0 small= large=
+n=0 small=
 while read -r m s rest; do
   n=$((n + 1))
   case $m in
     a*) eval "readlink -n -- \"\${$n}\""; printf '\0' ;;
-    8*) eval "[ -r \"\${$n}\" ]" || continue
-      if [ "$s" -gt ${inlineLimit} ]; then large="$large \"\${$n}\""; elif [ "$s" -gt 0 ]; then small="$small \"\${$n}\""; fi ;;
+    8*) if [ "$s" -le ${inlineLimit} ]; then small="$small \"\${$n}\" \"\$between\""
+      else eval "sha256sum <\"\${$n}\"" || echo; fi ;;
   esac
 done <<END
 $st
 END
-[ -z "$large" ] || eval "sha256sum -b -- $large" | while read -r sum rest; do echo "$sum"; done
-[ -z "$small" ] || eval "cat -- $small"`,
+[ -z "$small" ] || eval "cat -- $small"
+echo $?`,
   answers(output, paths) {
     const reader = new Reader(output.stdout)
     const kinds = reader.line()
+    const between = Buffer.from(`\n${reader.line()}\n`)
     if (output.status !== 0 || kinds?.length !== paths.length) throw unparsable('files', output)
-    const stats = [...kinds].map((kind) => (kind === 'a' ? undefined : stat(reader.line())))
-    const targets = stats.map((s) => (s?.type === 'link' ? reader.until(0) : undefined))
-    const sums = stats.map((s, i) => (isLarge(s) && kinds[i] === 't' ? digest(reader.line()) : undefined))
-    const small = stats.map((s, i) => (s?.type === 'file' && kinds[i] === 't' && !isLarge(s) ? s.size : 0))
-    // A file that grew or shrank between the two looks.
-    if (reader.left !== small.reduce((sum, n) => sum + n, 0)) throw unparsable('files', output)
+    if (!kinds.includes('t')) return paths.map((path, i) => unseen(kinds[i]!, path))
+    const stats = [...kinds].map((kind) => (kind === 't' ? stat(reader.line(), output) : undefined))
+    const found = stats.map((s) => {
+      if (s?.type === 'link') return reader.until(0)
+      return isLarge(s) ? reader.until(10) : undefined
+    })
+    const contents = stats.map((s) => (s?.type === 'file' && !isLarge(s) ? reader.upTo(between) : undefined))
+    const status = reader.line()
+    // Something stands where it should not: a file holds what stands between them, or the answer was cut.
+    if (!/^\d+$/.test(status ?? '') || reader.left > 0) throw unparsable('files', output)
     return paths.map((path, i) => {
       const s = stats[i]
-      if (!s) return kinds[i] === 'a' ? { type: 'absent' } : unparsable(path, output)
-      if (s.type === 'link') return { type: 'link', target: targets[i]! }
+      if (!s) return unseen(kinds[i]!, path)
+      if (s.type === 'link') return link(path, found[i])
       if (s.type !== 'file') return { type: s.type, ...s.owned }
-      if (kinds[i] === 'u') return unreadable(path)
-      const sha256 = sums[i]
-      const content = sha256 ? { sha256, size: s.size } : contentOf(reader.take(small[i]!))
-      return { type: 'file', content, ...s.owned }
+      if (isLarge(s)) return large(path, s, found[i], output)
+      const bytes = contents[i]!
+      // Where all were printed, another length is no mistake: the file has grown, or its file system does not know sizes.
+      if (status !== '0' && bytes.length !== s.size) return unread(path, output)
+      return { type: 'file', content: contentOf(bytes), ...s.owned }
     })
   },
 }
@@ -105,15 +128,17 @@ interface Stat {
   readonly owned: Owned
 }
 
-function stat(line: string | undefined): Stat | undefined {
-  const [raw, size, uid, user, gid, group, mode] = line?.split(' ') ?? []
-  if (!raw || !mode) return undefined
+/** Names are told after all numbers: there may be spaces in them, though no colon. */
+function stat(line: string | undefined, output: Output): Stat {
+  const [, raw, size, uid, gid, mode, user, group] =
+    /^([0-9a-f]+) (\d+) (\d+) (\d+) ([0-7]+) ([^:]*):([^:]*)$/.exec(line ?? '') ?? []
+  if (!raw) throw unparsable('files', output)
   const type = ({ '8': 'file', '4': 'directory', a: 'link' } as const)[raw.slice(0, -3)] ?? 'other'
   const named = (name: string, id: string) => (name === 'UNKNOWN' ? id : name)
   return {
     type,
     size: Number(size),
-    owned: { mode: mode.padStart(4, '0'), owner: named(user!, uid!), group: named(group!, gid!) },
+    owned: { mode: mode!.padStart(4, '0'), owner: named(user!, uid!), group: named(group!, gid!) },
   }
 }
 
@@ -121,14 +146,29 @@ function isLarge(s: Stat | undefined): boolean {
   return s?.type === 'file' && s.size > inlineLimit
 }
 
-/** sha256sum puts a backslash before the digest where the name has a backslash or a newline. */
-function digest(line: string | undefined): string | undefined {
-  return line?.slice(-64)
+function unseen(kind: string, path: string): FileState | Failure {
+  if (kind === 'a') return { type: 'absent' }
+  const message =
+    kind === 'u'
+      ? `${path} is there, but may not be read by this user.`
+      : `${path} cannot be looked at: a directory above it is closed to this user.`
+  return new Failure('E_UNREADABLE', message, { hint: 'Let the play or the task become a user who may: .become()' })
 }
 
-function unreadable(path: string): Failure {
-  return new Failure('E_UNREADABLE', `${path} is there, but may not be read by this user.`, {
-    hint: 'Let the play or the task become a user who may: `.become()`.',
+function link(path: string, target: Buffer | undefined): FileState | Failure {
+  const text = target?.toString() ?? ''
+  if (text !== '' && Buffer.from(text).equals(target!)) return { type: 'link', target: text }
+  return new Failure('E_UNREADABLE', `${path} is a link to a name that is not UTF-8.`)
+}
+
+function large(path: string, { size, owned }: Stat, line: Buffer | undefined, output: Output): FileState | Failure {
+  const [, sha256] = /^([0-9a-f]{64})\b/.exec(line?.toString() ?? '') ?? []
+  return sha256 ? { type: 'file', content: { sha256, size }, ...owned } : unread(path, output)
+}
+
+function unread(path: string, output: Output): Failure {
+  return new Failure('E_UNREADABLE', `${path} could not be read.`, {
+    seen: { command: 'cat', status: output.status, output: tail(output.stderr) },
   })
 }
 
@@ -141,17 +181,18 @@ class Reader {
   get left(): number {
     return this.#bytes.length - this.#at
   }
-  until(byte: number): string | undefined {
-    const end = this.#bytes.indexOf(byte, this.#at)
-    if (end < 0) return undefined
-    const text = this.#bytes.toString('utf8', this.#at, end)
-    this.#at = end + 1
-    return text
+  /** What stands before the next such byte or bytes; undefined where there are none. */
+  upTo(end: Buffer): Buffer | undefined {
+    const at = this.#bytes.indexOf(end, this.#at)
+    if (at < 0) return undefined
+    const bytes = this.#bytes.subarray(this.#at, at)
+    this.#at = at + end.length
+    return bytes
+  }
+  until(byte: number): Buffer | undefined {
+    return this.upTo(Buffer.of(byte))
   }
   line(): string | undefined {
-    return this.until(10)
-  }
-  take(count: number): Buffer {
-    return this.#bytes.subarray(this.#at, (this.#at += count))
+    return this.until(10)?.toString()
   }
 }

@@ -1,7 +1,7 @@
 /** Typed questions to a host: a script that only looks, and a pure parser of its answer. */
 
 import { Failure } from '../errors/failure.ts'
-import { Script } from '../shell/script.ts'
+import type { Script } from '../shell/script.ts'
 
 /** What a script answered. */
 export interface Output {
@@ -40,12 +40,15 @@ export class Probe<T> {
 
   /** A question of a kind that is asked together with its like. */
   static of<Q, A>(collector: Collector<Q, A>, asked: Q): Probe<A> {
-    return new Probe([{ collector: collector as unknown as Collector<unknown, unknown>, asked }], ([answer]) => answer as A)
+    return new Probe(
+      [{ collector: collector as unknown as Collector<unknown, unknown>, asked }],
+      ([answer]) => answer as A,
+    )
   }
 
   /** A script of its own, and the parser of what it answers. */
   static script<T>(script: Script, parse: (output: Output) => T, options: { readonly aside?: boolean } = {}): Probe<T> {
-    return Probe.of(options.aside ? asideScripts : scripts, script.text).map(parse)
+    return Probe.of(options.aside ? asideScripts : scripts, script).map(parse)
   }
 
   /** An answer that needs no question. */
@@ -75,13 +78,13 @@ export class Probe<T> {
   }
 }
 
-const scripts: Collector<string, Output> = {
+const scripts: Collector<Script, Output> = {
   name: 'script',
-  ask: ([text]) => Script.of(text!),
+  ask: ([script]) => script!,
   answers: (output) => [output],
 }
 
-const asideScripts: Collector<string, Output> = { ...scripts, name: 'script aside', aside: true }
+const asideScripts: Collector<Script, Output> = { ...scripts, name: 'script aside', aside: true }
 
 /** @internal Whether questions of this kind each need a script of their own. */
 export function standsAlone(collector: Collector<unknown, unknown>): boolean {
@@ -90,9 +93,13 @@ export function standsAlone(collector: Collector<unknown, unknown>): boolean {
 
 /** What a host answered that nobody understands. */
 export function unparsable(what: string, output: Output): Failure {
-  return new Failure('E_PROBE_UNPARSABLE', `The host answered the question for ${what} in a form that is not understood.`, {
-    seen: { command: what, status: output.status, output: tail(output.stderr || output.stdout.toString()) },
-  })
+  return new Failure(
+    'E_PROBE_UNPARSABLE',
+    `The host answered the question for ${what} in a form that is not understood.`,
+    {
+      seen: { command: what, status: output.status, output: tail(output.stderr || output.stdout.toString()) },
+    },
+  )
 }
 
 /** The last lines of what a command wrote, for a reader. */

@@ -38,20 +38,29 @@ export class Script {
 }
 
 /**
- * A shell script. Holes are quoted: a string is one word, a list is several words, a script is spliced as it is.
+ * A shell script. Holes are quoted: a string is one word, a list is several words, a script is spliced as it is, with
+ * its standard input (which only one can have).
  *
  * @example
  * sh`systemctl restart ${unit}`
  * sh`rm -f -- ${paths}`
  */
 export function sh(strings: TemplateStringsArray, ...holes: readonly Hole[]): Script {
-  return Script.of(strings.raw.reduce((text, part, i) => text + word(holes[i - 1]!) + part))
+  const text = strings.raw.reduce((before, part, i) => before + word(holes[i - 1]!) + part)
+  return fed(Script.of(text), holes)
 }
 
-/** Scripts one after another, each on lines of its own; what they touch is the union. */
+/** Scripts one after another, each on lines of its own; what they touch is the union, and one of them may have an input. */
 export function lines(...scripts: readonly Script[]): Script {
-  const joined = Script.of(scripts.map((script) => script.text).join('\n'))
+  const joined = fed(Script.of(scripts.map((script) => script.text).join('\n')), scripts)
   return scripts.every((script) => script.touched) ? joined.touches(...scripts.flatMap((s) => s.touched ?? [])) : joined
+}
+
+/** The script with the input of those that it is made of. */
+function fed(script: Script, parts: readonly Hole[]): Script {
+  const inputs = parts.flatMap((part) => (part instanceof Script ? (part.input ?? []) : []))
+  if (inputs.length > 1) throw new RangeError('a script has one standard input; two of its parts bring one')
+  return inputs[0] === undefined ? script : script.reading(inputs[0])
 }
 
 function word(hole: Hole): string {

@@ -29,14 +29,22 @@ export interface SectionAnswer {
  */
 export function sections(parts: readonly Section[], { stopAtFailure = false } = {}): Collected {
   const inputs: Uint8Array[] = []
-  const aside = parts.flatMap((part, i) => (part.aside ? [`( ${run(part, i)}; echo "${i} $?" >"$d/${i}.s" ) &`] : []))
+  // One block of exactly this size: the reader sees an end of file, and what it leaves unread is not read by the next.
+  const taken = ({ script: { input } }: Section): string | undefined => {
+    const bytes = Buffer.from(input ?? '')
+    inputs.push(bytes)
+    return bytes.length > 0 ? `dd bs=${bytes.length} count=1 iflag=fullblock <&3 2>/dev/null` : undefined
+  }
+  const aside = parts.flatMap((part, i) => {
+    if (!part.aside) return []
+    const take = taken(part)
+    const step = `( ${run(part, i)}; echo "${i} $?" >"$d/${i}.s" ) ${take ? `<"$d/${i}.i" ` : ''}&`
+    return take ? [`${take} >"$d/${i}.i"`, step] : [step]
+  })
   const inLine = parts.flatMap((part, i) => {
     if (part.aside) return []
-    const input = part.script.input === undefined ? undefined : Buffer.from(part.script.input)
-    if (input) inputs.push(input)
-    // One block of exactly this size: the reader sees an end of file, and what it leaves unread is not read by the next.
-    const feed = input?.length ? `dd bs=${input.length} count=1 iflag=fullblock <&3 2>/dev/null | ` : ''
-    const step = `${feed}${run(part, i)}; s=$?; echo "${i} $s"`
+    const take = taken(part)
+    const step = `${take ? `${take} | ` : ''}${run(part, i)}; s=$?; echo "${i} $s"`
     return [stopAtFailure ? `if [ "$ok" ]; then ${step}; [ $s -eq 0 ] || ok=; else echo "${i} -"; fi` : step]
   })
   const files = parts.map((_, i) => `"$d/${i}.o" "$d/${i}.e"`).join(' ')
@@ -46,13 +54,13 @@ export function sections(parts: readonly Section[], { stopAtFailure = false } = 
     ...aside,
     ...inLine,
     ...(aside.length > 0 ? ['wait'] : []),
-    ...parts.flatMap((part, i) => (part.aside ? [`read -r s <"$d/${i}.s"; echo "$s"`] : [])),
+    ...parts.flatMap((part, i) => (part.aside ? [`s="${i} -"; read -r s <"$d/${i}.s"; echo "$s"`] : [])),
     // A section that was not run left no files behind.
     ...(stopAtFailure ? [`for f in ${files}; do [ -e "$f" ] || : >"$f"; done`] : []),
     `wc -c ${files}`,
     `cat ${files}`,
   ].join('\n')
-  return { text, input: inputs.length > 0 ? Buffer.concat(inputs) : undefined }
+  return { text, input: inputs.some(({ length }) => length > 0) ? Buffer.concat(inputs) : undefined }
 }
 
 /** Takes the answer of a joined script apart again; undefined where it is not whole. */

@@ -90,7 +90,8 @@ interface Keyed {
 }
 
 function keysOf(task: Task): readonly string[] {
-  return [...task.parts.flatMap(keysOf), ...task.wishes.map(({ resource }) => resource.key)]
+  const own = task.wishes.filter(({ unclaimed }) => !unclaimed)
+  return [...task.parts.flatMap(keysOf), ...own.map(({ resource }) => resource.key)]
 }
 
 const debian = (version: string | undefined, codename: string): Partial<Facts> => ({

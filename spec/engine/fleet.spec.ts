@@ -154,7 +154,7 @@ describe('mistakes', () => {
       run([file('relative').content('x'), file('/ok').content('x').mode('0999'), fill('a', 'x').retry(0)], host),
     )
     expect(failures.map(({ message }) => message)).toEqual([
-      'file("relative"): the path must be absolute',
+      'file: the path "relative" must be absolute',
       '"0999" is not a mode such as 0644 (an octal text, in quotes)',
       'retry takes a whole number from 1, not 0',
     ])

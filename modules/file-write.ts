@@ -1,0 +1,92 @@
+/** Scripts that move a path from one state to another, so that nobody ever sees a half and nothing is left beside it. */
+
+import { createHash } from 'node:crypto'
+import { dirname } from 'node:path/posix'
+import { Failure } from '../errors/failure.ts'
+import { bytesOf, type FileState, type Owned } from '../probe/file.ts'
+import { lines, type Script, sh } from '../shell/script.ts'
+
+/** What a path must become; `bytes` are those of a content that is told by its digest. */
+export function writeFile(path: string, to: FileState, from: FileState, bytes?: Uint8Array): Script {
+  const script = scriptFor(path, to, from, bytes)
+  // What is in the directory is a place too. A mode or a content does not move it.
+  return to.type === 'absent' || from.type === 'absent' ? script.touches(`file:${dirname(path)}/`) : script.touches()
+}
+
+/** Fails, and nothing is written, where the file is no longer as it was read: for files that others write too. */
+export function unchanged(path: string, from: FileState): Script {
+  const failed = sh`{ echo ${`${path} was changed by somebody else after it was read; nothing was written`} >&2; exit 1; }`
+  if (from.type !== 'file') return sh`[ ! -e ${path} ] && [ ! -L ${path} ] || ${failed}`
+  const bytes = bytesOf(from.content)
+  if (!bytes) throw new Error(`${path} is known by its digest only`)
+  const sum = createHash('sha256').update(bytes).digest('hex')
+  return sh`[ "$(sha256sum <${path})" = ${`${sum}  -`} ] || ${failed}`
+}
+
+function scriptFor(path: string, to: FileState, from: FileState, bytes: Uint8Array | undefined): Script {
+  switch (to.type) {
+    case 'absent':
+      return from.type === 'directory' ? sh`rmdir -- ${path}` : sh`rm -f -- ${path}`
+    case 'link':
+      return sh`${aside(path)}
+ln -sT -- ${to.target} "$t" && mv -fT -- "$t" ${path} && trap - EXIT`
+    case 'directory':
+      return makeDirectory(path, to, from)
+    case 'other':
+      throw new Failure('E_REFUSED', `${path} was a socket, a pipe or a device, which cannot be made again.`)
+    case 'file': {
+      if (from.type === 'file' && sameContent(from, to)) return chown(path, to, from)
+      const data = bytesOf(to.content) ?? bytes
+      if (!data) throw new Failure('E_REFUSED', `The content of ${path} is known by its digest only.`)
+      return replaceFile(path, to).reading(data)
+    }
+  }
+}
+
+/**
+ * Writes beside the place and renames. Content, owner and mode go through the open descriptor: where the directory
+ * belongs to somebody else, the name could be made to mean another file in the meantime.
+ */
+function replaceFile(path: string, { mode, owner, group }: Owned): Script {
+  return sh`${aside(path)}
+exec 4>"$t" || exit
+dd bs=65536 conv=fsync status=none >&4 || exit
+chown -- ${`${owner}:${group}`} /proc/self/fd/4 && chmod -- ${mode} /proc/self/fd/4 && mv -fT -- "$t" ${path} && trap - EXIT`
+}
+
+/**
+ * A name beside the place that did not exist; it goes when the script ends, however it ends. One that an earlier script
+ * left, because it was killed or the power failed, goes now: whoever was not finished will write the same place again.
+ * The name is free of the place's own, which may be as long as a name can be.
+ */
+function aside(path: string): Script {
+  const name = `.fleetplay.${createHash('sha256').update(path).digest('hex').slice(0, 12)}`
+  return sh`n=${dirname(path)}/${name}
+for t in "$n".*; do [ ! -L "$t" ] && [ ! -f "$t" ] || rm -f -- "$t" || exit; done
+t=$n.$$
+trap 'rm -f -- "$t"' EXIT
+trap 'exit 1' HUP INT TERM
+umask 077
+set -C`
+}
+
+function makeDirectory(path: string, to: Owned, from: FileState): Script {
+  if (from.type === 'directory') return chown(path, to, from, '0')
+  // Closed until its owner is right.
+  return lines(sh`mkdir -m 0700 -- ${path} || exit`, chown(path, to, undefined, '0'))
+}
+
+/**
+ * Owner first: a change of owner takes away setuid and setgid. Neither follows a link that came in the meantime
+ * (chmod would). GNU chmod keeps setuid and setgid of a directory unless the mode has a digit more.
+ */
+function chown(path: string, { mode, owner, group }: Owned, from: Owned | undefined, digit = ''): Script {
+  const chmod = sh`[ ! -L ${path} ] || { echo ${`${path} has become a link`} >&2; exit 1; }
+chmod -- ${digit + mode} ${path}`
+  if (from?.owner === owner && from.group === group) return chmod
+  return lines(sh`chown -h -- ${`${owner}:${group}`} ${path} || exit`, chmod)
+}
+
+function sameContent(a: FileState & { type: 'file' }, b: FileState & { type: 'file' }): boolean {
+  return JSON.stringify(a.content) === JSON.stringify(b.content)
+}
