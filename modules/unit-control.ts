@@ -1,0 +1,84 @@
+/** Shell that moves units and says, in systemd's own words, why one did not move. */
+
+import { lines, type Script, sh } from '../shell/script.ts'
+import type { UnitState } from './unit.ts'
+
+/**
+ * Functions for scripts that move units.
+ *
+ * - `look UNIT` sets `id active sub result type remain stale reloaded`.
+ * - `fresh UNIT` has systemd read its files again where it holds old ones of the unit.
+ * - `go VERB UNIT` does it; a unit that may not start because it was started too often is forgiven, and tried once more.
+ * - `settle UNIT` holds where the unit stays up. `Type=simple` is «started» as soon as there is a process, so those are given a moment.
+ * - `words UNIT` ends the script with the unit's last lines in the journal and what systemctl said.
+ */
+export const control: Script = sh`look() {
+  id= active= sub= result= type= remain= stale= reloaded=
+  while IFS='=' read -r k v; do
+    case $k in
+      InvocationID) id=$v ;; ActiveState) active=$v ;; SubState) sub=$v ;; Result) result=$v ;; Type) type=$v ;;
+      RemainAfterExit) remain=$v ;; NeedDaemonReload) stale=$v ;; ReloadResult) reloaded=$v ;;
+    esac
+  done <<END
+$(systemctl show --property=InvocationID,ActiveState,SubState,Result,Type,RemainAfterExit,NeedDaemonReload,ReloadResult -- "$1")
+END
+}
+fresh() {
+  look "$1"
+  [ "$stale" != yes ] || systemctl daemon-reload
+}
+go() {
+  said=$(systemctl "$1" -- "$2" 2>&1) && return
+  look "$2"
+  [ "$result" = start-limit-hit ] || return 1
+  systemctl reset-failed -- "$2"
+  said=$(systemctl "$1" -- "$2" 2>&1)
+}
+settle() {
+  look "$1"
+  begun=$id
+  case $type in simple | exec | idle) sleep 0.5; look "$1" ;; esac
+  case $type$remain$active in oneshotnoinactive) [ "$result" = success ] && return ;; esac
+  said="$1 was started, but is $active ($sub, $result) a moment later."
+  case $active in active | reloading | refreshing) ;; *) return 1 ;; esac
+  said="$1 fell when it was started, and systemd starts it again and again ($result)."
+  [ "$id" = "$begun" ]
+}
+words() {
+  journalctl --sync 2>/dev/null
+  look "$1"
+  [ -z "$id" ] || journalctl --quiet --no-pager --output=cat --lines=8 "_SYSTEMD_INVOCATION_ID=$id" + "INVOCATION_ID=$id" >&2
+  printf '%s\n' "$said" | grep -v -e '^Created symlink ' -e '^See "' -e '^Synchronizing state ' -e '^Executing: ' >&2
+  exit 1
+}`
+
+/** Moves a unit between two states, with one systemctl where that can be. A unit that is not there counts as disabled and inactive. */
+export function moveUnit(name: string, to: UnitState | null, from: UnitState | null): Script {
+  const was: UnitState = from ?? { enabled: 'disabled', active: false }
+  const will: UnitState = to ?? { enabled: was.enabled === 'enabled' ? 'disabled' : was.enabled, active: false }
+  const starts = will.active && !was.active
+  const stops = was.active && !will.active
+  const verb = will.enabled === was.enabled ? undefined : installs[will.enabled]
+  const unmask = was.enabled === 'masked' && will.enabled !== 'masked' ? [sh`systemctl unmask -- ${name} || exit`] : []
+  if (starts && verb === 'enable') return lines(...unmask, control, enableAndStart(name))
+  const install = verb ? [sh`systemctl ${[verb, ...(stops ? ['--now'] : [])]} -- ${name} || exit`] : []
+  const stop = stops && !verb ? [sh`systemctl stop -- ${name} || exit`] : []
+  return lines(...unmask, ...install, ...stop, ...(starts ? [control, start(name)] : []))
+}
+
+const installs: Readonly<Record<string, 'enable' | 'disable' | 'mask'>> = { enabled: 'enable', disabled: 'disable', masked: 'mask' }
+
+/** Enabling makes systemd read its files again by itself. */
+function enableAndStart(name: string): Script {
+  return sh`said=$(systemctl enable --now -- ${name} 2>&1) || {
+  systemctl --quiet is-enabled -- ${name} || { printf '%s\n' "$said" >&2; exit 1; }
+  go start ${name} || words ${name}
+}
+settle ${name} || words ${name}`
+}
+
+function start(name: string): Script {
+  return sh`fresh ${name} || exit
+go start ${name} || words ${name}
+settle ${name} || words ${name}`
+}
