@@ -27,7 +27,14 @@ const answers = await Promise.all(
               stream.end(script.replaceAll('@ROOT@', root))
             })
           })
-          .connect({ host: '127.0.0.1', port, username, privateKey: key, hostVerifier: () => true, authHandler: ['publickey'] })
+          .connect({
+            host: '127.0.0.1',
+            port,
+            username,
+            privateKey: key,
+            hostVerifier: () => true,
+            authHandler: ['publickey'],
+          })
           .setNoDelay(true)
       }),
   ),

@@ -19,16 +19,19 @@ const folder = mkdtempSync(join(tmpdir(), 'fleetplay-bench-'))
 const fleet = await startFleet(folder, count)
 try {
   project()
-  const play = () => timed(process.execPath, [join(folder, 'node_modules/fleetplay/cli/play.js'), 'run', 'bench', '--output', 'json'])
+  const play = () =>
+    timed(process.execPath, [join(folder, 'node_modules/fleetplay/cli/play.js'), 'run', 'bench', '--output', 'json'])
   const floor = () => timed(process.execPath, [join(repository, 'bench/floor.mjs'), join(folder, 'floor.json')])
   const first = recap(play().stdout)
-  if (first.tasks.changed !== count * tasks) throw new Error(`the first run changed ${first.tasks.changed}, not ${count * tasks}`)
+  if (first.tasks.changed !== count * tasks)
+    throw new Error(`the first run changed ${first.tasks.changed}, not ${count * tasks}`)
   const times = { play: [] as number[], floor: [] as number[] }
   for (let i = 0; i < runs; i++) {
     times.floor.push(floor().seconds)
     const { seconds, stdout } = play()
     const { tasks: told, trips } = recap(stdout)
-    if (told.changed !== 0 || told.ok !== count * tasks || trips !== 2) throw new Error(`no no-op: ${JSON.stringify({ told, trips })}`)
+    if (told.changed !== 0 || told.ok !== count * tasks || trips !== 2)
+      throw new Error(`no no-op: ${JSON.stringify({ told, trips })}`)
     times.play.push(seconds)
   }
   const [p, f] = [median(times.play), median(times.floor)]
@@ -51,7 +54,9 @@ function project(): void {
   mkdirSync(join(folder, 'plays'))
   mkdirSync(join(folder, 'inventory'))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  const hosts = Object.fromEntries(fleet.hosts.map(({ name, port, root }) => [name, { address: '127.0.0.1', ssh: { port }, vars: { root } }]))
+  const hosts = Object.fromEntries(
+    fleet.hosts.map(({ name, port, root }) => [name, { address: '127.0.0.1', ssh: { port }, vars: { root } }]),
+  )
   const ssh = { user: userInfo().username, privateKey: fleet.privateKey, knownHosts: fleet.knownHosts }
   writeFileSync(
     join(folder, 'inventory/shape.ts'),
@@ -78,7 +83,11 @@ export default fleet.play('bench').hosts('all').tasks(({ vars }) =>
 
 function timed(command: string, args: readonly string[]): { readonly seconds: number; readonly stdout: string } {
   const started = performance.now()
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
   const seconds = (performance.now() - started) / 1000
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} → ${status}\n${stdout}${stderr}`)
   return { seconds, stdout }

@@ -33,7 +33,11 @@ export async function startFleet(folder: string, count: number): Promise<Fleet> 
     const port = await freePort()
     const root = join(folder, `host${i}`)
     mkdirSync(root)
-    processes.push(spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config(folder, i, port, hostKey, `${privateKey}.pub`)], { stdio: 'ignore' }))
+    processes.push(
+      spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config(folder, i, port, hostKey, `${privateKey}.pub`)], {
+        stdio: 'ignore',
+      }),
+    )
     hosts.push({ name: `host${i}`, port, root })
   }
   const knownHosts = join(folder, 'known_hosts')

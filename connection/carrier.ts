@@ -13,11 +13,16 @@ const closeTimeout = 2
 const drainTime = 250
 
 /** A connection whose channels are made by `start`. */
-export function carrier(target: string, start: (command: string, traffic: Traffic) => Promise<Channel>): Connection {
+export function carrier(
+  target: string,
+  user: string | undefined,
+  start: (command: string, traffic: Traffic) => Promise<Channel>,
+): Connection {
   const traffic: Traffic = { channels: 0, trips: 0, bytesSent: 0, bytesReceived: 0 }
   const sessions = new Map<Session, Channel>()
   return {
     target,
+    user,
     traffic,
     async open(options: OpenOptions = {}): Promise<Session> {
       let channel: Channel | undefined

@@ -53,6 +53,8 @@ export interface Traffic {
 export interface Connection {
   /** How a person knows it: `deploy@10.0.3.11:22`, `local`, `docker exec -i web1`. */
   readonly target: string
+  /** Who logs in; undefined where the carrier decides (a container). */
+  readonly user: string | undefined
   readonly traffic: Readonly<Traffic>
   /** Opens a session; rejects with a Failure (E_BECOME, E_GREETING, E_CONNECTION_LOST). */
   open(options?: OpenOptions): Promise<Session>

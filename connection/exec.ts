@@ -15,7 +15,7 @@ import type { Connection } from './connection.ts'
  * execConnection(['ssh', 'deploy@web1'])
  */
 export function execConnection(argv: readonly string[]): Connection {
-  return carrier(argv.join(' '), async (command, traffic) => {
+  return carrier(argv.join(' '), undefined, async (command, traffic) => {
     const channel = await startProcess([...argv, 'sh'], traffic)
     channel.write(`${command}\n`)
     return channel

@@ -1,5 +1,6 @@
 /** The carrier to the machine that we run on. */
 
+import { userInfo } from 'node:os'
 import { carrier, startProcess } from './carrier.ts'
 import type { Connection } from './connection.ts'
 
@@ -10,5 +11,5 @@ import type { Connection } from './connection.ts'
  * const session = await localConnection().open({ become: { method: 'sudo', user: 'root' } })
  */
 export function localConnection(): Connection {
-  return carrier('local', (command, traffic) => startProcess(['sh', '-c', command], traffic))
+  return carrier('local', userInfo().username, (command, traffic) => startProcess(['sh', '-c', command], traffic))
 }

@@ -47,6 +47,7 @@ export async function connectSsh(target: SshTarget, options: SshOptions = {}): P
   const sessions = new Set<Session>()
   return {
     target: label,
+    user: target.user,
     traffic,
     async open(how = {}) {
       const session = await openSession(spawn, how, traffic)

@@ -75,6 +75,8 @@ export type Event =
       readonly of: number
       readonly number: number
     }
+  /** A host's turn has come: it is connected to now. */
+  | { readonly type: 'host-started'; readonly play: string; readonly host: string }
   | { readonly type: 'connected'; readonly play: string; readonly host: string; readonly tasks: number }
   /** A host reached a task: for a live display only. */
   | {

@@ -118,6 +118,8 @@ class FleetRun {
   readonly #options: FleetOptions
   readonly #limit: ReturnType<typeof pLimit>
   readonly #known = new Map<string, Known>()
+  /** Hosts that no play has begun with. */
+  readonly #untouched = new Set<string>()
   readonly #tasks = { ok: 0, changed: 0, skipped: 0, failed: 0 }
 
   constructor(options: FleetOptions) {
@@ -136,8 +138,7 @@ class FleetRun {
       if (i > 0 && failures > allowed) {
         const left = batches.slice(i).flat()
         const reason = `${failures} of ${hosts.length} hosts failed or were unreachable; the play allows ${allowed}`
-        emit({ type: 'not-begun', play: play.name, hosts: left.map(({ name }) => name), reason })
-        for (const { name } of left) this.#note(name, 'skipped')
+        this.#leave(play, left, reason)
         return
       }
       if (batches.length > 1) {
@@ -156,6 +157,11 @@ class FleetRun {
 
   async #host(play: Play, host: InventoryHost): Promise<Outcome> {
     const { connect, check, emit, stopping } = this.#options
+    if (stopping()) {
+      this.#leave(play, [host], 'interrupted')
+      return 'skipped'
+    }
+    emit({ type: 'host-started', play: play.name, host: host.name })
     const known = this.#known.get(host.name) ?? { host: connect(host), outcome: 'ok' as const }
     this.#known.set(host.name, known)
     const before = known.host.trips
@@ -191,6 +197,16 @@ class FleetRun {
     return outcome
   }
 
+  /** Does not begin with hosts. */
+  #leave(play: Play, hosts: readonly InventoryHost[], reason: string): void {
+    const names = hosts.map(({ name }) => name)
+    this.#options.emit({ type: 'not-begun', play: play.name, hosts: names, reason })
+    for (const name of names) {
+      if (this.#known.has(name)) this.#note(name, 'skipped')
+      else this.#untouched.add(name)
+    }
+  }
+
   /** The play cannot be made for this host, by what its facts are. */
   #refused(play: Play, host: InventoryHost, problems: readonly Failure[]): 'failed' {
     for (const [index, problem] of problems.entries()) {
@@ -219,7 +235,7 @@ class FleetRun {
   }
 
   recap(seconds: number): Recap {
-    const hosts = { ok: 0, changed: 0, failed: 0, unreachable: 0, skipped: 0 }
+    const hosts = { ok: 0, changed: 0, failed: 0, unreachable: 0, skipped: this.#untouched.size }
     for (const { outcome } of this.#known.values()) hosts[outcome]++
     const trips = Math.max(0, ...[...this.#known.values()].map(({ host }) => host.trips))
     return { hosts, tasks: this.#tasks, seconds, trips }

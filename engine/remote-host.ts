@@ -112,8 +112,11 @@ export class RemoteHost implements Host {
   async #open(as: As): Promise<Session> {
     const connection = await (this.#connection ??= this.#connect())
     this.#traffic = connection.traffic
-    const become =
-      as === undefined ? undefined : { method: this.#options.become, user: as, password: this.#options.becomePassword }
+    if (as === undefined) return connection.open({ greet: factsScript })
+    // Who logs in as root needs no sudo to be root, which a container often does not even have.
+    const login = connection.user ?? (await this.facts(undefined)).user
+    if (as === login) return this.#session(undefined)
+    const become = { method: this.#options.become, user: as, password: this.#options.becomePassword }
     return connection.open({ become, greet: factsScript })
   }
 }

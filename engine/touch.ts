@@ -26,7 +26,10 @@ function isAbsent(value: unknown): boolean {
 
 /** A place that implies others: a unit's file is what its state is made from. */
 const implications: readonly (readonly [RegExp, (match: RegExpExecArray) => readonly string[]])[] = [
-  [/^file:\/(?:etc|run|usr\/lib|usr\/local\/lib)\/systemd\/system\/([^/]+)(\/.+)?$/, ([, name, within]) => unitKeys(name!, within)],
+  [
+    /^file:\/(?:etc|run|usr\/lib|usr\/local\/lib)\/systemd\/system\/([^/]+)(\/.+)?$/,
+    ([, name, within]) => unitKeys(name!, within),
+  ],
   [/^user:/, () => ['group:*', 'user:*', 'authorized-keys:*', 'crontab:*', 'file:/home/*']],
   [/^group:/, () => ['user:*']],
 ]
@@ -41,7 +44,8 @@ function implied(key: string): readonly string[] {
 /** A file makes its own unit, and a template its instances; a drop-in its unit; links in other folders may make any. */
 function unitKeys(name: string, within: string | undefined): readonly string[] {
   const unit = within === undefined ? name : name.replace(/\.d$/, '')
-  if (/-\.[a-z]+$/.test(unit) || !/^[^.].*\.[a-z]+$/.test(unit) || (within !== undefined && unit === name)) return ['unit:*', 'socket:*']
+  if (/-\.[a-z]+$/.test(unit) || !/^[^.].*\.[a-z]+$/.test(unit) || (within !== undefined && unit === name))
+    return ['unit:*', 'socket:*']
   const [, template] = /^(.+@)\.[a-z]+$/.exec(unit) ?? []
   return template ? [`unit:${template}*`, `socket:${template}*`] : [`unit:${unit}`, `unit:${unit}/*`, `socket:${unit}`]
 }

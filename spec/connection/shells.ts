@@ -42,7 +42,7 @@ export class Folder {
   connection(environment: Readonly<Record<string, string>> = {}, change = (command: string) => command): Connection {
     const all = { PATH: `${this.path}:${process.env['PATH']}`, XDG_RUNTIME_DIR: this.path, ...environment }
     const argv = ['env', ...Object.entries(all).map(([name, value]) => `${name}=${value}`), 'sh', '-c']
-    return carrier('spec', (command, traffic) => startProcess([...argv, change(command)], traffic))
+    return carrier('spec', undefined, (command, traffic) => startProcess([...argv, change(command)], traffic))
   }
 
   /** What the program has left in it. */
