@@ -22,18 +22,17 @@ export async function openDisplay(): Promise<Display> {
   let asked = false
   let closed = false
   const timer = setInterval(draw, interval)
-  process.stdout.write('\n')
 
   function draw(): void {
     const { columns, rows } = process.stdout
     const lines = live.lines({
       color: wantsColor(process.env, true),
       width: columns || 80,
-      rows: rows || 24,
+      rows: (rows || 24) - 1,
       now: performance.now(),
     })
     const told = asked ? ['', '  Finishing the tasks in hand; Ctrl-C again stops now.'] : []
-    logUpdate([...lines, ...told].join('\n'))
+    logUpdate(['', ...lines, ...told].join('\n'))
   }
 
   return {

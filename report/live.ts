@@ -15,12 +15,14 @@ export interface LiveOptions {
 
 interface HostLine {
   readonly name: string
-  state: 'waiting' | 'working' | Outcome
+  state: 'waiting' | 'connecting' | 'working' | Outcome
   done: number
   of: number
   /** What it is at, or what became of it. */
   at: string
   phase: string
+  /** When its turn came, and when it came to what it is at. */
+  began: number
   since: number
   changes: number
 }
@@ -36,14 +38,34 @@ export class Live {
     switch (event.type) {
       case 'run-started':
         for (const name of event.hosts) {
-          this.#hosts.set(name, { name, state: 'waiting', done: 0, of: 0, at: '', phase: '', since: now, changes: 0 })
+          this.#hosts.set(name, {
+            name,
+            state: 'waiting',
+            done: 0,
+            of: 0,
+            at: '',
+            phase: '',
+            began: now,
+            since: now,
+            changes: 0,
+          })
         }
+        return
+      case 'host-started':
+        this.#update(event.host, { state: 'connecting', done: 0, of: 0, at: '', began: now, since: now })
         return
       case 'connected':
         this.#update(event.host, { state: 'working', done: 0, of: event.tasks, at: '', phase: 'read', since: now })
         return
       case 'progress':
-        this.#update(event.host, { done: event.done, of: event.of, at: event.title, phase: event.phase, since: now })
+        // A proof goes back to the first of the tasks that it proves; what is done stays done.
+        this.#update(event.host, {
+          done: Math.max(event.done, this.#hosts.get(event.host)?.done ?? 0),
+          of: event.of,
+          at: event.phase === 'plan' || event.phase === 'apply' ? event.title : '',
+          phase: event.phase,
+          since: now,
+        })
         return
       case 'task': {
         const host = this.#hosts.get(event.host)
@@ -115,10 +137,13 @@ function hostLine(host: HostLine, all: readonly HostLine[], options: LiveOptions
 function telling(host: HostLine, { now }: LiveOptions, room: number, style: Paint): string {
   switch (host.state) {
     case 'waiting':
-      return style.faint(clip('connecting', room))
+      return ''
+    case 'connecting':
+      return style.faint(clip(`connecting ${((now - host.since) / 1000).toFixed(1)} s`, room))
     case 'working': {
-      const what = `${host.phase} ${((now - host.since) / 1000).toFixed(1)} s`
-      return style.faint(clip(host.at === '' ? what : `${harmless(host.at)} · ${what}`, room))
+      const phase = `${host.phase} ${((now - host.since) / 1000).toFixed(1)} s`
+      if (host.at === '') return style.faint(clip(phase, room))
+      return style.faint(clip(`${clip(harmless(host.at), Math.max(8, room - width(phase) - 3))} · ${phase}`, room))
     }
     case 'failed':
       return style.bad(clip(`failed at ${harmless(host.at)}`, room))
@@ -141,8 +166,10 @@ function drawBar(share: number, columns: number, state: HostLine['state'], style
 
 /** One bar for all hosts, how they ended, and those that work longest at what they are at. */
 function summary(hosts: readonly HostLine[], room: number, options: LiveOptions, style: Paint): readonly string[] {
-  const ended = hosts.filter(({ state }) => state !== 'waiting' && state !== 'working')
-  const working = hosts.filter(({ state }) => state === 'working').toSorted((a, b) => a.since - b.since)
+  const working = hosts
+    .filter(({ state }) => state === 'working' || state === 'connecting')
+    .toSorted((a, b) => a.began - b.began)
+  const ended = hosts.filter((host) => host.state !== 'waiting' && !working.includes(host))
   const bad = ended.some(({ state }) => state === 'failed' || state === 'unreachable')
   const bar = drawBar(ended.length / hosts.length, barWidth, bad ? 'failed' : 'ok', style)
   const parts = (['ok', 'changed', 'failed', 'unreachable'] as const).flatMap((kind) => {

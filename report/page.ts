@@ -67,8 +67,9 @@ export class Page {
     const { faint, strong, changed } = this.paint
     const { value, hosts: column } = this.#columns
     const [first = '', ...more] = all ? wrap(hosts.join(' '), column) : [names(hosts, column)]
-    const fits = beside !== '' && value + column + 2 + width(beside) <= this.width
-    const line = fits ? `${pad(first, column)}  ${faint(beside)}` : first
+    const gap = value + column + 2 + width(beside) <= this.width ? column : width(first)
+    const fits = beside !== '' && value + gap + 2 + width(beside) <= this.width
+    const line = fits ? `${pad(first, gap)}  ${faint(beside)}` : first
     if (width(what) > value - 4) {
       this.line(`${changed(mark)} ${strong(what)}`)
       this.line(' '.repeat(value) + line)

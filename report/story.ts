@@ -29,7 +29,7 @@ export class Story {
   readonly #diffs: boolean
   started: Of<'run-started'> | undefined
   finished: { readonly recap: Recap; readonly interrupted: boolean } | undefined
-  readonly notBegun: Of<'not-begun'>[] = []
+  readonly #notBegun = new Map<string, string[]>()
   readonly #plays: string[] = []
   readonly #changed = new Groups<ChangeEntry>()
   readonly #failed = new Groups<FailureEntry>()
@@ -63,12 +63,13 @@ export class Story {
         return
       }
       case 'not-begun':
-        this.notBegun.push(event)
+        this.#notBegun.set(event.reason, [...(this.#notBegun.get(event.reason) ?? []), ...event.hosts])
         return
       case 'run-finished':
         this.finished = event
         return
       case 'batch-started':
+      case 'host-started':
       case 'connected':
       case 'progress':
       case 'host-finished':
@@ -90,6 +91,11 @@ export class Story {
 
   get unreachable(): readonly UnreachableEntry[] {
     return this.#unreachable.entries(this.#order)
+  }
+
+  /** Hosts that were not begun, by reason. */
+  get notBegun(): readonly { readonly hosts: readonly string[]; readonly reason: string }[] {
+    return [...this.#notBegun].map(([reason, hosts]) => ({ reason, hosts: [...new Set(hosts)] }))
   }
 
   get skipped(): readonly SkipEntry[] {
