@@ -3,7 +3,7 @@
 import type { Answer, Request } from './connection.ts'
 
 /** About 20 days: the longest that a timer of Node can wait. */
-export const longestDeadline = 1_728_000
+const longestDeadline = 1_728_000
 
 /** Whole seconds, as `sleep` of every host takes them. */
 export function wholeSeconds(deadline: number): number {

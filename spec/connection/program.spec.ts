@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Connection, Session } from '../../connection/connection.ts'
@@ -160,5 +160,36 @@ describe.each(shells)('the program under $title', ({ name, there }) => {
       expect(existsSync(join(folder.path, 'fleetplay.cut'))).toBe(false)
     }
     expect(readFileSync(proof, 'utf8')).toBe('a\nb\n')
+  })
+})
+
+describe('the cost of a frame', () => {
+  const folder = new Folder()
+  afterAll(() => folder.remove())
+
+  // The watchdog is one process more: a subshell, which runs no command that could be counted. What the script itself
+  // starts is not counted: behind setsid the folder is not in its PATH any more.
+  it.each([
+    ['writes nothing', ask(':'), 'dd sleep setsid rm'],
+    ['writes', ask('echo a'), 'dd sleep setsid wc head rm'],
+    [
+      'does all there is to do',
+      ask('cat; echo >&2; : >$FLEETPLAY_TMP/x', 'input'),
+      'dd dd sleep setsid wc head head rm mkdir',
+    ],
+  ])('of a script that %s is these processes', async (_, request, expected) => {
+    const log = join(folder.path, 'log')
+    for (const name of ['dd', 'sleep', 'setsid', 'wc', 'head', 'rm', 'mkdir', 'cat', 'kill', 'chmod', 'df']) {
+      folder.program(name, `echo ${name} >>${log}; PATH=\${PATH#*:}; exec ${name} "$@"`)
+    }
+    const connection = folder.connection()
+    const session = await connection.open()
+    writeFileSync(log, '')
+    // The second frame waits until the first is cleaned up.
+    await session.run([request, ask('exec >&-; exit')])
+    await connection.close()
+    const started = readFileSync(log, 'utf8').trim().split('\n')
+    const first = started.slice(0, started.indexOf('dd', started.indexOf('rm')))
+    expect(first.toSorted()).toEqual(expected.split(' ').toSorted())
   })
 })
