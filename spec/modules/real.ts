@@ -1,0 +1,90 @@
+/** Rounds of real tasks through every shell of this machine, in a temporary folder. */
+
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { shape } from '../../dsl/shape.ts'
+import type { TaskList } from '../../dsl/task.ts'
+import type { Event } from '../../engine/events.ts'
+import { fleet } from '../../engine/fleet.ts'
+import { RemoteHost } from '../../engine/remote-host.ts'
+import { Folder, type ShellName, shells } from '../connection/shells.ts'
+
+/** What the scripts of these modules call, so that busybox's own are tried with its shell. */
+const applets = [
+  ...['cat', 'chmod', 'chown', 'dd', 'head', 'id', 'ln', 'mkdir', 'mkfifo', 'mv', 'readlink', 'rm', 'rmdir'],
+  ...['setsid', 'sha256sum', 'sleep', 'stat', 'uname', 'wc'],
+]
+
+/** Without bash in POSIX mode, which differs where the wire cares, and not here. */
+export const realShells = shells.filter(({ name }) => name !== 'bash --posix')
+
+const play = shape({ groups: {} }).play('real').hosts('all')
+
+export const me = { user: userInfo().username, group: '' }
+
+/** A temporary folder to work in, on a host whose `sh` is one of the shells. */
+export class Real {
+  readonly root = realpathSync(mkdtempSync(join(tmpdir(), "fleetplay it's real ")))
+  readonly tools: Folder
+
+  constructor(shell: ShellName) {
+    this.tools = new Folder(shell)
+    if (shell === 'busybox ash') for (const name of applets) this.tools.program(name, `exec busybox ${name} "$@"`)
+  }
+
+  path(name: string): string {
+    return join(this.root, name)
+  }
+
+  text(name: string): string {
+    return readFileSync(this.path(name), 'utf8')
+  }
+
+  /** Identity and time of what is at a path: other where it was written. */
+  mark(name: string): string {
+    const { ino, mtimeNs, ctimeNs, mode } = lstatSync(this.path(name), { bigint: true })
+    return `${ino} ${mtimeNs} ${ctimeNs} ${mode.toString(8)}`
+  }
+
+  entries(): readonly string[] {
+    return readdirSync(this.root).toSorted()
+  }
+
+  host(): RemoteHost {
+    const options = { become: 'sudo', becomePassword: undefined } as const
+    return new RemoteHost('here', () => Promise.resolve(this.tools.connection()), options)
+  }
+
+  async run(tasks: TaskList, { check = false } = {}) {
+    const events: Event[] = []
+    const host = this.host()
+    await fleet({
+      plays: play.tasks(tasks),
+      hosts: [{ name: 'here', address: 'here', groups: [], carrier: 'local', ssh: {}, become: 'sudo', vars: {} }],
+      limit: undefined,
+      tags: [],
+      skipTags: [],
+      forks: 1,
+      check,
+      connect: () => host,
+      emit: (event) => events.push(event),
+      stopping: () => false,
+    })
+    const told = events.filter((event) => event.type === 'task')
+    return {
+      trips: host.trips,
+      told,
+      outcomes: told.map(({ outcome }) => outcome),
+      failures: told.flatMap(({ failure }) => (failure ? [failure.message] : [])),
+      changes: told.flatMap(({ changes }) =>
+        changes.map(({ label, before, after }) => `${label}: ${before} → ${after}`),
+      ),
+    }
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true })
+    this.tools.remove()
+  }
+}
