@@ -1,0 +1,75 @@
+/** The servers that a host's nginx configuration declares, as far as they bear certain names. */
+
+import type { Resource } from '../../dsl/resource.ts'
+import { Probe } from '../../probe/probe.ts'
+import { sh } from '../../shell/script.ts'
+
+/** One `server { … }` of the configuration. */
+export interface NginxServer {
+  readonly file: string
+  readonly names: readonly string[]
+  /** TCP ports; a server that does not say listens on 80. */
+  readonly ports: readonly number[]
+}
+
+/** Servers of `conf.d` and `sites-enabled` that have one of the names. */
+export function nginxServers(names: readonly string[]): Resource<readonly NginxServer[]> {
+  const patterns = names.flatMap((name) => ['-e', name])
+  return {
+    key: `nginx-servers:${names.join(',')}`,
+    label: `nginx servers named ${names.join(', ')}`,
+    read: Probe.script(
+      sh`cd /etc/nginx 2>/dev/null || exit 0
+grep -lisF ${patterns} conf.d/*.conf sites-enabled/* | while IFS= read -r f; do
+  printf '/etc/nginx/%s\0' "$f"; cat -- "$f"; printf '\0'
+done`,
+      ({ stdout }) => {
+        const parts = stdout.toString().split('\0')
+        return parts
+          .flatMap((file, i) => (i % 2 === 0 && file ? serversOf(file, parts[i + 1] ?? '') : []))
+          .filter((server) => server.names.some((name) => names.includes(name)))
+      },
+    ),
+    fresh: [],
+  }
+}
+
+/** The servers of a configuration file. What it includes is not followed. */
+export function serversOf(file: string, text: string): readonly NginxServer[] {
+  const servers: NginxServer[] = []
+  const open: string[] = []
+  let words: string[] = []
+  let names: string[] = []
+  let ports: number[] = []
+  for (const token of tokens(text)) {
+    if (token === '{') {
+      open.push(words[0] ?? '')
+      if (words[0] === 'server' && words.length === 1) [names, ports] = [[], []]
+    } else if (token === '}') {
+      if (open.pop() === 'server') servers.push({ file, names, ports: ports.length > 0 ? ports : [80] })
+    } else if (token === ';') {
+      if (open.at(-1) === 'server' && words[0] === 'server_name')
+        names.push(...words.slice(1).map((name) => name.toLowerCase()))
+      // `443`, `[::]:443`, `10.0.0.1:443`; an address alone means 80, and a socket of the file system has no port.
+      if (open.at(-1) === 'server' && words[0] === 'listen') ports.push(portOf(words[1] ?? ''))
+    } else {
+      words.push(token)
+      continue
+    }
+    words = []
+  }
+  return servers.map((server) => ({ ...server, ports: [...new Set(server.ports)].filter((port) => port > 0) }))
+}
+
+function portOf(address: string): number {
+  if (address.startsWith('unix:')) return 0
+  return Number(/^(?:.*:)?(\d+)$/.exec(address)?.[1] ?? 80)
+}
+
+/** Words, `;`, `{` and `}`. Quotes are taken off, comments left out. */
+function tokens(text: string): readonly string[] {
+  const found = text.matchAll(
+    /#[^\n]*|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|[;{}]|(?:[^\s;{}"'\\]|\\[^])(?:[^\s;{\\]|\\[^]|(?<=\$)\{[^}]*\})*/g,
+  )
+  return [...found].flatMap(([token, double, single]) => (token.startsWith('#') ? [] : [double ?? single ?? token]))
+}
