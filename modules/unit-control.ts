@@ -6,25 +6,33 @@ import type { UnitState } from './unit.ts'
 /**
  * Functions for scripts that move units.
  *
- * - `look UNIT` sets `id active sub result type remain stale reloaded`.
- * - `fresh UNIT` has systemd read its files again where it holds old ones of the unit.
- * - `go VERB UNIT` does it; a unit that may not start because it was started too often is forgiven, and tried once more.
+ * - `look UNIT` sets `id active sub result type remain stale reloaded since`.
+ * - `forgive UNIT` forgets that it failed before, or systemd refuses it («Start request repeated too quickly») with the result of
+ *   the failure before.
+ * - `fresh UNIT` does that too, and has systemd read its files again where it holds old ones of the unit.
+ * - `go VERB UNIT` does it; a unit that was well, and was started too often, is forgiven and tried once more.
  * - `settle UNIT` holds where the unit stays up. `Type=simple` is «started» as soon as there is a process, so those are given a moment.
- * - `words UNIT` ends the script with the unit's last lines in the journal and what systemctl said.
+ * - `words UNIT` ends the script with the unit's lines in the journal since it was started, and what systemctl said. They are found
+ *   by time: of a process that ended at once, the journal does not know to which invocation its last words belonged.
  */
 export const control: Script = sh`look() {
-  id= active= sub= result= type= remain= stale= reloaded=
+  id= active= sub= result= type= remain= stale= reloaded= since=
   while IFS='=' read -r k v; do
     case $k in
       InvocationID) id=$v ;; ActiveState) active=$v ;; SubState) sub=$v ;; Result) result=$v ;; Type) type=$v ;;
       RemainAfterExit) remain=$v ;; NeedDaemonReload) stale=$v ;; ReloadResult) reloaded=$v ;;
+      InactiveExitTimestamp) since=$v ;;
     esac
   done <<END
-$(systemctl show --property=InvocationID,ActiveState,SubState,Result,Type,RemainAfterExit,NeedDaemonReload,ReloadResult -- "$1")
+$(systemctl show --property=InvocationID,ActiveState,SubState,Result,Type,RemainAfterExit,NeedDaemonReload,ReloadResult,InactiveExitTimestamp -- "$1")
 END
 }
-fresh() {
+forgive() {
   look "$1"
+  [ "$active" != failed ] || systemctl reset-failed -- "$1"
+}
+fresh() {
+  forgive "$1"
   [ "$stale" != yes ] || systemctl daemon-reload
 }
 go() {
@@ -39,7 +47,7 @@ settle() {
   begun=$id
   case $type in simple | exec | idle) sleep 0.5; look "$1" ;; esac
   case $type$remain$active in oneshotnoinactive) [ "$result" = success ] && return ;; esac
-  said="$1 was started, but is $active ($sub, $result) a moment later."
+  said="$1 was started, but is $active a moment later ($sub, $result)."
   case $active in active | reloading | refreshing) ;; *) return 1 ;; esac
   said="$1 fell when it was started, and systemd starts it again and again ($result)."
   [ "$id" = "$begun" ]
@@ -47,7 +55,7 @@ settle() {
 words() {
   journalctl --sync 2>/dev/null
   look "$1"
-  [ -z "$id" ] || journalctl --quiet --no-pager --output=cat --lines=8 "_SYSTEMD_INVOCATION_ID=$id" + "INVOCATION_ID=$id" >&2
+  [ -z "$since" ] || journalctl --quiet --no-pager --output=cat --lines=8 --unit="$1" --since="$since" >&2
   printf '%s\n' "$said" | grep -v -e '^Created symlink ' -e '^See "' -e '^Synchronizing state ' -e '^Executing: ' >&2
   exit 1
 }`
@@ -70,7 +78,8 @@ const installs: Readonly<Record<string, 'enable' | 'disable' | 'mask'>> = { enab
 
 /** Enabling makes systemd read its files again by itself. */
 function enableAndStart(name: string): Script {
-  return sh`said=$(systemctl enable --now -- ${name} 2>&1) || {
+  return sh`forgive ${name}
+said=$(systemctl enable --now -- ${name} 2>&1) || {
   systemctl --quiet is-enabled -- ${name} || { printf '%s\n' "$said" >&2; exit 1; }
   go start ${name} || words ${name}
 }
