@@ -21,6 +21,7 @@ export async function openDisplay(): Promise<Display> {
   const live = new Live()
   let asked = false
   let closed = false
+  let drawn = 0
   const timer = setInterval(draw, interval)
 
   function draw(): void {
@@ -32,7 +33,11 @@ export async function openDisplay(): Promise<Display> {
       now: performance.now(),
     })
     const told = asked ? ['', '  Finishing the tasks in hand; Ctrl-C again stops now.'] : []
-    logUpdate(['', ...lines, ...told].join('\n'))
+    const frame = ['', ...lines, ...told]
+    // log-update 7 writes over the lines below where a frame grows in its middle: such a frame is drawn anew.
+    if (frame.length !== drawn) logUpdate.clear()
+    drawn = frame.length
+    logUpdate(frame.join('\n'))
   }
 
   return {

@@ -28,7 +28,13 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
   const check = options.check ?? false
   const connect = await connector({ connection: options, inventory: prepared.inventory.name, keep: !check })
   const report = options.output === 'json' ? jsonReport() : await textReport(name, options)
-  const stop = stopping({ first: report.stopping, second: report.close })
+  const stop = stopping({
+    first: report.stopping,
+    second: () => {
+      report.close()
+      process.stderr.write('\nStopped at once: what was begun on the hosts may be half done. Run it again.\n')
+    },
+  })
   let recap: Recap
   try {
     report.emit({
