@@ -221,8 +221,13 @@ function counted<V>(values: readonly V[], count: number, parse: (value: V) => Pa
 }
 
 function every<V>(values: readonly V[], parse: (value: V) => Parsed<string>): Parsed<string> {
-  const parsed = values.map(parse)
-  return parsed.find(isProblem) ?? parsed.join(' ')
+  const words: string[] = []
+  for (const value of values) {
+    const parsed = parse(value)
+    if (isProblem(parsed)) return parsed
+    words.push(parsed)
+  }
+  return words.join(' ')
 }
 
 function parseText(text: string): Parsed<string> {

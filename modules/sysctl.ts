@@ -96,6 +96,10 @@ export class Sysctl extends Task implements SysctlStart {
     return this.with<Sysctl>({ isAbsent: true })
   }
 
+  override get unfinished() {
+    return this.isAbsent || this.entries.length > 0 || this.problems.length > 0 ? undefined : '.set(…) or .absent()'
+  }
+
   get wishes(): readonly Wish[] {
     const file = this.file
     if (this.isAbsent) return [want(file, noFile, { whole: 'absent' })]

@@ -164,9 +164,14 @@ export function showFqCodel(values: FqCodel): string {
   const { limit, flows, target, interval, quantum, memoryLimit, ecn, dropBatch, ceThreshold, ceSelector } = values
   const other = (name: string, value: number, usual: number) => (value === usual ? [] : [name, value])
   return [
-    ...['fq_codel', 'limit', limit],
+    'fq_codel',
+    'limit',
+    limit,
     ...other('flows', flows, fqCodelDefaults.flows),
-    ...['target', showMicros(target), 'interval', showMicros(interval)],
+    'target',
+    showMicros(target),
+    'interval',
+    showMicros(interval),
     ...(quantum === knownAfterApply ? [] : other('quantum', quantum, ethernetFrame)),
     ...other('memory_limit', memoryLimit, fqCodelDefaults.memoryLimit),
     ...other('drop_batch', dropBatch, fqCodelDefaults.dropBatch),

@@ -64,6 +64,7 @@ export class TcQdisc extends Task implements TcQdiscStart {
   /** What the play says of fq_codel; undefined for the kernel's default qdisc. */
   readonly wish: Partial<FqCodel> | undefined
   readonly isKeptAtBoot: boolean = true
+  readonly isAbsent: boolean = false
 
   /** @internal Made by `tcQdisc()`. */
   constructor(device: string) {
@@ -81,7 +82,7 @@ export class TcQdisc extends Task implements TcQdiscStart {
   }
 
   absent(): TcQdisc {
-    return this.with<TcQdisc>({ wish: undefined, isKeptAtBoot: false })
+    return this.with<TcQdisc>({ isAbsent: true, isKeptAtBoot: false })
   }
 
   /**
@@ -93,6 +94,10 @@ export class TcQdisc extends Task implements TcQdiscStart {
     return this.with<TcQdisc>({ isKeptAtBoot: keep }).wrong(
       contrary ? `tcQdisc ${this.id}: no qdisc cannot be kept at boot` : undefined,
     )
+  }
+
+  override get unfinished() {
+    return this.isAbsent || this.wish ? undefined : '.fqCodel(…) or .absent()'
   }
 
   get wishes(): readonly Wish[] {

@@ -1,0 +1,83 @@
+/** SQL that is safe to send, and the client that sends it: over standard input, so that nothing of it is an argument. */
+
+import type { Parsed } from '../../dsl/units.ts'
+import { Failure } from '../../errors/failure.ts'
+import { type Output, tail } from '../../probe/probe.ts'
+import { type Script, sh } from '../../shell/script.ts'
+
+/** A name as MySQL and MariaDB take it: any character but NUL, up to 64 of them, no blank at the end. */
+export function nameProblem(name: string): string | undefined {
+  const shown = JSON.stringify(name)
+  if (name === '') return 'a name is empty'
+  // oxlint-disable-next-line no-control-regex -- they would tear the client's lines
+  if (/[\u0000-\u001f]/.test(name)) return `${shown} holds a control character`
+  if (name.endsWith(' ')) return `${shown} ends with a blank`
+  return name.length > 64 ? `${shown} is longer than 64 characters` : undefined
+}
+
+/** A name in a statement. */
+export function identifier(...names: readonly string[]): string {
+  return names.map((name) => `\`${name.replaceAll('`', '``')}\``).join('.')
+}
+
+/** A text in a statement, whatever the server's sql_mode makes of quotes and backslashes. */
+export function literal(text: string): string {
+  return `_utf8mb4 x'${Buffer.from(text).toString('hex')}'`
+}
+
+/**
+ * Runs statements, and prints their rows without a head, as they are. It logs in as the user of the session over the
+ * socket, or as a file of options says.
+ */
+export function client(statements: readonly string[], defaultsFile: string | undefined): Script {
+  const options = [
+    ...(defaultsFile === undefined ? [] : [`--defaults-extra-file=${defaultsFile}`]),
+    '--batch',
+    '--skip-column-names',
+    '--raw',
+    '--connect-timeout=10',
+    '--default-character-set=utf8mb4',
+  ]
+  return sh`if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
+$c ${options}`.reading(statements.map((statement) => `${statement};\n`).join(''))
+}
+
+/** Runs statements whose errors may come as rows of `Table Op Msg_type Msg_text`, with an exit status of 0. */
+export function maintenance(statements: readonly string[], defaultsFile: string | undefined): Script {
+  return sh`# ${statements.find((statement) => statement.startsWith('analyze')) ?? ''}
+t=$(printf '\t')
+rows=$(${client(statements, defaultsFile)}) || exit
+wrong=$(printf '%s\n' "$rows" | grep -i "^[^$t]*$t[^$t]*$t\(error\|warning\)$t" | cut -f 4-)
+[ -z "$wrong" ] || { printf '%s\n' "$wrong" >&2; exit 1; }`
+}
+
+/** Why the server did not answer. */
+export function unanswered({ status, stderr }: Output): Failure {
+  const seen = { command: 'mysql', status, output: tail(stderr) }
+  const number = /ERROR (\d+)/.exec(stderr)?.[1]
+  const failure = (message: string, hint?: string) => new Failure('E_UNREADABLE', message, { seen, hint })
+  if (status === 127)
+    return failure(
+      'The client mysql is not installed on this host.',
+      "Install it before: aptPackage('default-mysql-client').",
+    )
+  if (number === '2002' || number === '2003') {
+    return failure(
+      'The database server does not answer.',
+      "Start it before: service('mysql').started(), or service('mariadb').",
+    )
+  }
+  if (number === '1698' || number === '1045') {
+    return failure(
+      'The database server does not let this user in.',
+      'root gets in over the socket: `.become()`; or give a file of options with `.defaultsFile(path)`.',
+    )
+  }
+  return failure(/^.*\bERROR\b.*$/m.exec(stderr)?.[0] ?? 'The database server could not be asked.')
+}
+
+/** Refuses a name before any connection. */
+export function checked(name: string, what: string): Parsed<string> {
+  const problem = typeof name === 'string' ? nameProblem(name) : `${JSON.stringify(name)} is no text`
+  return problem === undefined ? name : { problem: `${what}: ${problem}` }
+}

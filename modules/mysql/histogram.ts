@@ -1,0 +1,176 @@
+/** Histograms of columns, from which the optimizer guesses how many rows a condition leaves. */
+
+import { look, type Wish, want } from '../../dsl/resource.ts'
+import { type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
+import { isProblem } from '../../dsl/variable.ts'
+import { checked } from './client.ts'
+import { columnHistogram, type DatabaseServer, databaseServer, type Histogram } from './column-histogram.ts'
+
+/** A table of which no column is said yet. */
+export interface HistogramOfTable {
+  /** The column. */
+  on(column: string): HistogramOfColumn
+}
+
+/** A column of which is not said yet what it should have. */
+export interface HistogramOfColumn {
+  /** A histogram of so many buckets: 1 to 1024 on MySQL, 1 to 255 on MariaDB. */
+  buckets(count: number): HistogramIn
+  /** No histogram. */
+  absent(): HistogramIn
+}
+
+/** A histogram of which is not said yet in what schema. */
+export interface HistogramIn {
+  /** The schema (the database) of the table. */
+  in(schema: string): MysqlHistogram
+}
+
+/**
+ * A histogram on a column: of MySQL 8 in the data dictionary, of MariaDB 10.8 as `JSON_HB`.
+ *
+ * Compared is the number of buckets that was asked for. The same number again is no change: the histogram of a table that
+ * has grown is made anew by whoever runs ANALYZE TABLE, or by the server with `.autoUpdate()`.
+ *
+ * It changes what the optimizer guesses, for conditions on columns that no index answers. It makes no index.
+ *
+ * Refused in the plan: a schema, table or column that is not there (with the nearest name), and what the server cannot do.
+ * What only the server knows, such as a column that a unique index covers, fails the task in the server's own words.
+ *
+ * @example
+ * mysqlHistogram('wp_eistruttore_schedule').on('session_date').buckets(100).in(vars.schema)
+ * @see https://dev.mysql.com/doc/refman/en/analyze-table.html
+ * @see https://mariadb.com/kb/en/histogram-based-statistics/
+ */
+export function mysqlHistogram(table: string): HistogramOfTable {
+  return new MysqlHistogram(table)
+}
+
+export class MysqlHistogram extends Task implements HistogramOfTable, HistogramOfColumn, HistogramIn {
+  readonly module = 'mysqlHistogram'
+  readonly schema: string = ''
+  readonly table: string
+  readonly column: string = ''
+  /** Undefined for no histogram. */
+  readonly count: number | undefined
+  readonly isAbsent: boolean = false
+  readonly isAuto: boolean | undefined
+  readonly file: string | undefined
+
+  /** @internal Made by `mysqlHistogram()`. */
+  constructor(table: string) {
+    super()
+    this.table = table
+    return this.check(table, 'table')
+  }
+
+  get id(): string {
+    return [this.schema, this.table, this.column].filter(Boolean).join('.')
+  }
+
+  on(column: string): HistogramOfColumn {
+    return this.with<MysqlHistogram>({ column }).check(column, 'column')
+  }
+
+  buckets(count: number): HistogramIn {
+    const fits = Number.isInteger(count) && count >= 1 && count <= 1024
+    return this.with<MysqlHistogram>({ count }).wrong(
+      fits ? undefined : `mysqlHistogram ${this.id}: ${count} is not a number of buckets from 1 to 1024`,
+    )
+  }
+
+  absent(): HistogramIn {
+    return this.with<MysqlHistogram>({ isAbsent: true })
+  }
+
+  in(schema: string): MysqlHistogram {
+    return this.with<MysqlHistogram>({ schema }).check(schema, 'schema')
+  }
+
+  /** Whether every ANALYZE TABLE makes it anew. MySQL from 8.4. Without a word it stays as it is, and a new one is not. */
+  autoUpdate(auto = true): MysqlHistogram {
+    const contrary = this.count === undefined ? `mysqlHistogram ${this.id}: no histogram cannot be updated` : undefined
+    return this.with<MysqlHistogram>({ isAuto: auto }).wrong(contrary)
+  }
+
+  /**
+   * A file on the host with the client's options, of a section `[client]`: user, password, socket. No password is ever an argument.
+   * Without, the session's user logs in over the socket.
+   */
+  defaultsFile(path: string): MysqlHistogram {
+    return this.with<MysqlHistogram>({ file: path }).wrong(
+      path.startsWith('/') ? undefined : `mysqlHistogram ${this.id}: ${JSON.stringify(path)} is not an absolute path`,
+    )
+  }
+
+  override get unfinished() {
+    if (this.column === '') return '.on(…)'
+    if (this.count === undefined && !this.isAbsent) return '.buckets(…) or .absent()'
+    return this.schema === '' ? '.in(…)' : undefined
+  }
+
+  get wishes(): readonly Wish[] {
+    const { count, isAuto } = this
+    const whole = count === undefined ? 'absent' : { buckets: count, auto: isAuto ?? null }
+    return [look(databaseServer(this.file)), want(this.place, (now) => asWished(now, count, isAuto), { whole })]
+  }
+
+  override judge({ now }: Reading): readonly Verdict[] {
+    const is = now(this.place)
+    if (is.type === 'missing') return this.count === undefined ? [] : [this.refuseMissing(is)]
+    const reason =
+      this.count === undefined ? undefined : cannot(now(databaseServer(this.file)), this.count, this.isAuto)
+    if (reason) return [refuse(...reason)]
+    return []
+  }
+
+  private get place() {
+    return columnHistogram({ schema: this.schema, table: this.table, column: this.column }, this.file)
+  }
+
+  private refuseMissing({ what, nearest }: Histogram & { type: 'missing' }): Verdict {
+    const sentences = {
+      schema: `The database server has no schema ${this.schema}.`,
+      table: `The schema ${this.schema} has no table ${this.table}.`,
+      column: `The table ${this.schema}.${this.table} has no column ${this.column}.`,
+    }
+    return refuse(sentences[what], nearest ? `Did you mean ${nearest}?` : undefined)
+  }
+
+  private check(name: string, what: string): this {
+    const result = checked(name, what)
+    return this.wrong(isProblem(result) ? `mysqlHistogram: ${result.problem}` : undefined)
+  }
+}
+
+function asWished(now: Histogram, buckets: number | undefined, auto: boolean | undefined): Histogram {
+  if (now.type === 'missing') return now
+  const { server } = now
+  if (buckets === undefined) return { type: 'absent', server }
+  const was = now.type === 'histogram' && now.auto
+  return { type: 'histogram', server, buckets, form: server === 'mariadb' ? 'JSON_HB' : 'JSON', auto: auto ?? was }
+}
+
+/** What the server cannot do. */
+function cannot(
+  { server, version, readOnly }: DatabaseServer,
+  buckets: number,
+  auto: boolean | undefined,
+): [string, string?] | undefined {
+  const before = (major: number, minor: number) => {
+    const [a = 0, b = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
+    return a < major || (a === major && b < minor)
+  }
+  if (readOnly)
+    return [
+      `The database server (${version}) is read-only.`,
+      'A replica gets its histograms from the server that it follows.',
+    ]
+  if (server === 'mariadb') {
+    if (before(10, 8)) return [`MariaDB ${version} does not keep how many buckets were asked for; 10.8 does.`]
+    if (buckets > 255) return [`MariaDB keeps at most 255 buckets, and would take 255 for ${buckets}.`]
+    return auto ? [`MariaDB ${version} does not make histograms anew by itself.`] : undefined
+  }
+  if (before(8, 0)) return [`MySQL ${version} has no histograms; 8.0 has.`]
+  return auto && before(8, 4) ? [`MySQL ${version} does not make histograms anew by itself; 8.4 does.`] : undefined
+}
