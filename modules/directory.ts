@@ -74,7 +74,7 @@ export class Directory extends Task {
   get wishes(): readonly Wish[] {
     if (this.removal !== 'none') {
       const place = this.removal === 'tree' ? treeAt(this.id) : fileAt(this.id)
-      return [look(contentsOf(this.id)), want(place, (now) => removed(this.id, now), { whole: 'absent' })]
+      return [look(contentsOf(this.id)), want(place, (now) => removed(this.id, now), { whole: { type: 'absent' } })]
     }
     const above = parentsOf(this.id).map((path) => {
       return want(directoryAt(path), (now, as) => parent(path, now, as), { unclaimed: true })

@@ -109,7 +109,7 @@ export class File extends Task implements FileStart {
 
   get wishes(): readonly Wish[] {
     const place = fileAt(this.id, this.bytes)
-    if (this.isAbsent) return [want(place, (now) => absentFile(this.id, now), { whole: 'absent' })]
+    if (this.isAbsent) return [want(place, (now) => absentFile(this.id, now), { whole: { type: 'absent' } })]
     const content = this.bytes && tellContent(this.bytes)
     const whole = content && { content, ...this.owned }
     const desired = (now: FileState, as: Identity) => asWished(this.id, content, this.owned, now, as)

@@ -5,7 +5,6 @@ import { look, want, type Wish } from '../dsl/resource.ts'
 import { note, type Reading, Task, type Verdict } from '../dsl/task.ts'
 import { directoryOf, needsDirectory } from './file.ts'
 import {
-  describe,
   edited,
   editedFile,
   type LinePattern,
@@ -124,7 +123,7 @@ export class Line extends Task implements LineStart {
     if (!matching || now.type === 'absent') return needs
     const found = linesOf(textIn(path, now)).flatMap((each, i) => (matches(each, matching) ? [i + 1] : []))
     if (found.length < 2) return needs
-    return [...needs, note(`Lines ${found.join(', ')} of ${path} ${describe(matching)}; one is left.`)]
+    return [...needs, note(`Lines ${found.join(', ')} of ${path} match ${matching}; one is left.`)]
   }
 
   private says(rule: Rule, problem: string | undefined, hint?: string): Line {

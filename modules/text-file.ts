@@ -125,7 +125,7 @@ export function lineProblem(text: string): string | undefined {
   return text.includes('\0') ? `${JSON.stringify(text)} holds a NUL byte` : undefined
 }
 
-export function describe(pattern: LinePattern): string {
+function describe(pattern: LinePattern): string {
   return typeof pattern === 'string' ? `is ${JSON.stringify(pattern)}` : `matches ${pattern}`
 }
 
