@@ -48,7 +48,7 @@ export async function startFleet(folder: string, count: number): Promise<Fleet> 
     privateKey,
     knownHosts,
     async close() {
-      const ends = processes.map((child) => (child.exitCode === null ? once(child, 'exit') : undefined))
+      const ends = processes.filter(({ exitCode }) => exitCode === null).map((child) => once(child, 'exit'))
       for (const child of processes) child.kill()
       await Promise.all(ends)
     },

@@ -37,8 +37,7 @@ export default inventory(fleet, {
  * @throws Failure E_PLAY_NOT_FOUND, E_PLAY_UNLOADABLE, E_PLAY_INVALID
  */
 export async function loadPlay(name: string): Promise<LoadedPlay> {
-  const file = find(name, 'plays')
-  if (!file) throw notFound('E_PLAY_NOT_FOUND', 'play', name, 'plays')
+  const file = fileOf('play', name)
   const plays = (await importFile(file)).default
   if (!isPlays(plays)) {
     throw new Failure('E_PLAY_INVALID', whatIsWrong(plays, 'a play, or a list of plays'), {
@@ -55,13 +54,12 @@ export async function loadPlay(name: string): Promise<LoadedPlay> {
  * @throws Failure E_INVENTORY_NOT_FOUND, E_INVENTORY_INVALID, E_PLAY_UNLOADABLE
  */
 export async function loadInventory(name: string | undefined): Promise<LoadedInventory> {
-  const file = find(name ?? 'default', 'inventory')
-  if (!file && name === undefined) {
+  if (name === undefined && !find('default', 'inventory')) {
     throw new Failure('E_INVENTORY_NOT_FOUND', 'There is no inventory/default.ts, and no other inventory was named.', {
       hint: `Choose one with -i NAME (inventory/NAME.ts), or write inventory/default.ts:\n\n${exampleInventory}`,
     })
   }
-  if (!file) throw notFound('E_INVENTORY_NOT_FOUND', 'inventory', name!, 'inventory')
+  const file = fileOf('inventory', name ?? 'default')
   const inventory = (await importFile(file)).default
   if (!(inventory instanceof Inventory)) {
     throw new Failure('E_INVENTORY_INVALID', whatIsWrong(inventory, 'an inventory'), {
@@ -71,6 +69,18 @@ export async function loadInventory(name: string | undefined): Promise<LoadedInv
     })
   }
   return { path: relative(process.cwd(), file), name: nameOf(file), inventory }
+}
+
+/**
+ * The path of a play or an inventory, by its name or path.
+ *
+ * @throws Failure E_PLAY_NOT_FOUND, E_INVENTORY_NOT_FOUND
+ */
+export function fileOf(what: 'play' | 'inventory', name: string): string {
+  const folder = what === 'play' ? 'plays' : 'inventory'
+  const file = find(name, folder)
+  if (!file) throw notFound(what === 'play' ? 'E_PLAY_NOT_FOUND' : 'E_INVENTORY_NOT_FOUND', what, name, folder)
+  return file
 }
 
 /** Names of all plays, or inventories, of the project. */

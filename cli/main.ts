@@ -61,6 +61,9 @@ function commands(ended: (status: ExitStatus) => void): Command {
   withInventory(add('list [play]', 'plays and hosts; or the tasks of a play')).action(async (play, options) =>
     ended(await (await import('./list.ts')).list(play, options)),
   )
+  withInventory(add('check [plays...]', 'mistakes in plays and inventories, without a connection')).action(
+    async (plays, options) => ended(await (await import('./check.ts')).check(plays, options)),
+  )
   withOutput(withConnection(withInventory(add('facts <pattern>', 'what is known of hosts before a play asks')))).action(
     async (pattern, options) => ended(await (await import('./facts.ts')).facts(pattern, options)),
   )

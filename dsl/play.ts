@@ -1,7 +1,7 @@
 /** Tasks for hosts: who, as whom, how many at a time, and what. */
 
 import type { Facts, FactsWithNeed } from '../probe/facts.ts'
-import type { FleetVars, ShapeSpec } from './groups.ts'
+import type { ShapeSpec } from './groups.ts'
 import { Origin } from './origin.ts'
 import type { Match, Pattern, VarsOf } from './pattern.ts'
 import type { TaskList } from './task.ts'
@@ -46,9 +46,11 @@ export interface Play {
 /** A play without hosts and tasks yet. */
 export interface PlayStart<S extends ShapeSpec> {
   /** The hosts of the play: one or several patterns, of which a host must match one. */
-  hosts<const P extends Pattern<S>>(...patterns: readonly [P, ...P[]]): PlayDraft<S, VarsOf<S, P>>
-  hosts(...patterns: readonly [Match, ...Match[]]): PlayDraft<S, FleetVars<S>>
+  hosts<const P extends Pattern<S> | Match>(...patterns: readonly [P, ...P[]]): PlayDraft<S, Simple<VarsOf<S, P>>>
 }
+
+/** One flat type, for the editor and for messages. */
+type Simple<T> = { readonly [K in keyof T]: T[K] }
 
 /** A play without tasks yet. */
 export interface PlayDraft<S extends ShapeSpec, V> {

@@ -1,8 +1,20 @@
 /** What plays may count on: groups, and the variables that hosts have. Any inventory that is chosen is checked against it. */
 
-import { shape, text } from 'fleetplay'
+import { oneOf, shape, text } from 'fleetplay'
 
 export const fleet = shape({
-  vars: { domain: text },
-  groups: { edge: {}, web: { vars: { php: text } }, db: { vars: { schema: text } }, cache: {} },
+  vars: {
+    /** The name that clients know the platform by. */
+    domain: text,
+  },
+  groups: {
+    /** Takes the traffic in, and sends the video out. */
+    edge: {},
+    /** Renders the pages: nginx, HAProxy and php-fpm. */
+    web: { vars: { php: oneOf('8.2', '8.3', '8.4') } },
+    /** MySQL with the bookings. */
+    db: { vars: { schema: text } },
+    /** Redis with the sessions. */
+    cache: {},
+  },
 })

@@ -75,8 +75,8 @@ export function shortPath(file: string, folder: string): string {
 }
 
 /** `3 hosts`, `1 host`. */
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`
+export function count(n: number, noun: string, plural = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : plural}`
 }
 
 const graphemes = new Intl.Segmenter()

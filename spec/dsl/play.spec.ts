@@ -15,7 +15,7 @@ describe('the types of a play', () => {
       .play('p')
       .hosts('web')
       .tasks(({ vars }) => {
-        expectTypeOf(vars).toEqualTypeOf<{ readonly domain: string } & { readonly php: string }>()
+        expectTypeOf(vars).toEqualTypeOf<{ readonly domain: string; readonly php: string }>()
         return []
       })
     fleet

@@ -1,0 +1,45 @@
+/** `play check`: the mistakes of plays and inventories, by their types and by making every play for every host. No network. */
+
+import { Failure, Mistakes } from '../errors/failure.ts'
+import { count } from '../report/layout.ts'
+import { type ExitStatus, exitStatus } from './exit.ts'
+import { fileOf, namesIn } from './load.ts'
+import type { InventoryOptions } from './options.ts'
+import { prepare } from './prepare.ts'
+import { out } from './terminal.ts'
+
+/**
+ * Checks the named plays, or all of `plays/`.
+ *
+ * @throws Mistakes
+ */
+export async function check(names: readonly string[], options: InventoryOptions): Promise<ExitStatus> {
+  const plays = names.length > 0 ? names : namesIn('plays')
+  if (plays.length === 0) throw new Failure('E_PLAY_NOT_FOUND', 'There is no plays/NAME.ts here to check.')
+  const files = plays.map((name) => fileOf('play', name))
+  const inventories = (options.inventory === undefined ? namesIn('inventory') : [options.inventory]).map((name) =>
+    fileOf('inventory', name),
+  )
+  const { SourceCheck } = await import('./source-check.ts')
+  const source = new SourceCheck(process.cwd(), [...files, ...inventories])
+  const ofSource = [...source.types(), ...source.impurities(files)]
+  const ofRuns: Failure[] = []
+  for (const name of plays) {
+    try {
+      await prepare(name, { ...options, tags: [], skipTags: [] })
+    } catch (error) {
+      if (error instanceof Mistakes) ofRuns.push(...error.failures)
+      else if (error instanceof Failure) ofRuns.push(error)
+      else throw error
+    }
+  }
+  const problems = [...ofSource, ...ofRuns.filter((failure) => !isToldBy(ofSource, failure))]
+  if (problems.length > 0) throw new Mistakes(problems)
+  out(`${count(plays.length, 'play')}, ${count(inventories.length, 'inventory', 'inventories')}: no mistakes\n`)
+  return exitStatus.fine
+}
+
+/** What the compiler and a run both find on one line is told once, as the compiler says it. */
+function isToldBy(source: readonly Failure[], { place }: Failure): boolean {
+  return source.some((failure) => failure.place?.file === place?.file && failure.place?.line === place?.line)
+}
