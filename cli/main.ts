@@ -79,6 +79,10 @@ function commands(ended: (status: ExitStatus) => void): Command {
   withConnection(withInventory(add('explain <play> <host>', 'the shell text that a run would send'))).action(
     async (play, host, options) => ended(await (await import('./explain.ts')).explain(play, host, options)),
   )
+  add('docs', 'reference pages of the modules, made from their sources')
+    .option('--check', 'write nothing; fail where a page is stale')
+    .option('--out <folder>', 'where the pages are', 'docs/modules')
+    .action(async (options) => ended(await (await import('./docs.ts')).docs(options)))
   withInventory(add('trust <pattern>', "write a host's keys into known_hosts, after you have seen them"))
     .option('-y, --yes', 'ask nothing')
     .action(async (pattern, options) => ended(await (await import('./trust.ts')).trust(pattern, options)))

@@ -120,7 +120,7 @@ function inPlainWords(text: string, node: Node | undefined): readonly [string, s
   if (pattern) {
     const argument = node?.getParentIfKind(SyntaxKind.StringLiteral) ?? node
     const patterns = Node.isExpression(argument) ? (argument.getContextualType()?.getUnionTypes() ?? []) : []
-    const names = patterns.flatMap((type) => (type.isStringLiteral() ? [String(type.getLiteralValue())] : []))
+    const names = patterns.flatMap((type) => (type.isStringLiteral() ? [type.getText().slice(1, -1)] : []))
     return [
       `hosts('${pattern}'): the shape has no such group.`,
       meant(

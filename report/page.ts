@@ -83,16 +83,18 @@ export class Page {
     const { value } = this.#columns
     const { faint, changed } = this.paint
     const start = `  ${changed(mark)} ${label}`
-    const gap = Math.max(3, value - 4 - width(label))
-    if (4 + width(label) + gap + width(`${before} → ${after}`) <= this.width) {
-      return this.line(`${start}${' '.repeat(gap)}${faint(`${before} →`)} ${after}`)
+    const long = value - 4 - width(label) < 2
+    const gap = ' '.repeat(long ? 3 : value - 4 - width(label))
+    if (before === after) return this.line(`${start}${gap}${after}${faint(', changed within')}`)
+    if (width(`    ${label}${gap}${before} → ${after}`) <= this.width) {
+      return this.line(`${start}${gap}${faint(`${before} →`)} ${after}`)
     }
     const room = this.width - value
     const [first = '', ...more] = wrap(before, room)
-    if (gap === 3) {
+    if (long) {
       this.line(start)
       this.line(' '.repeat(value) + faint(first))
-    } else this.line(start + ' '.repeat(gap) + faint(first))
+    } else this.line(start + gap + faint(first))
     for (const line of more) this.line(' '.repeat(value) + faint(line))
     const [to = '', ...further] = wrap(after, room)
     this.line(`${' '.repeat(value - 2)}${faint('→')} ${to}`)
