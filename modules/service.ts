@@ -57,7 +57,8 @@ export class Service extends Task implements ServiceStart {
     this.enablement = undefined
     this.active = undefined
     if (isProblem(whole)) return this.wrong(whole.problem)
-    if (/@\.\w+$/.test(whole)) return this.wrong(`${whole} is a template; say an instance of it, such as ${whole.replace('@.', '@one.')}`)
+    if (/@\.\w+$/.test(whole))
+      return this.wrong(`${whole} is a template; say an instance of it, such as ${whole.replace('@.', '@one.')}`)
   }
 
   enabled(): Service {
@@ -82,7 +83,9 @@ export class Service extends Task implements ServiceStart {
 
   override get unfinished() {
     const isSaid = this.enablement !== undefined || this.active !== undefined
-    return isSaid ? undefined : `service(${JSON.stringify(this.id)}) says no state: enabled(), disabled(), started(), stopped() or masked()`
+    return isSaid
+      ? undefined
+      : `service(${JSON.stringify(this.id)}) says no state: enabled(), disabled(), started(), stopped() or masked()`
   }
 
   get wishes() {
@@ -96,13 +99,20 @@ export class Service extends Task implements ServiceStart {
     if (was === null && this.enablement !== 'masked') {
       // An earlier task may yet bring it.
       if (!certain(place)) return []
-      const hint = details.nearest ? `Did you mean ${details.nearest}?` : 'Install the package that brings it in an earlier task.'
+      const hint = details.nearest
+        ? `Did you mean ${details.nearest}?`
+        : 'Install the package that brings it in an earlier task.'
       return [refuse(`systemd knows no unit ${this.id} on this host.`, hint)]
     }
     if (!changes(place) || !certain(place)) return []
     const verdicts: Verdict[] = []
     if (was && was.enabled !== will.enabled && details.id !== this.id) {
-      verdicts.push(refuse(`${this.id} is an alias of ${details.id}, which systemctl does not enable or disable.`, `Say ${details.id}.`))
+      verdicts.push(
+        refuse(
+          `${this.id} is an alias of ${details.id}, which systemctl does not enable or disable.`,
+          `Say ${details.id}.`,
+        ),
+      )
     }
     if (this.enablement === 'enabled' && was && fixed.includes(was.enabled)) {
       const hint = 'Leave enabled() out, and enable what starts it: its timer, its socket, or a unit that wants it.'
@@ -134,12 +144,16 @@ export class Service extends Task implements ServiceStart {
   }
 
   private boot(enablement: 'enabled' | 'disabled' | 'masked'): Service {
-    const twice = this.enablement && this.enablement !== enablement ? `${this.id} cannot be both ${this.enablement} and ${enablement}` : undefined
+    const twice =
+      this.enablement && this.enablement !== enablement
+        ? `${this.id} cannot be both ${this.enablement} and ${enablement}`
+        : undefined
     return this.with<Service>({ enablement }).wrong(twice)
   }
 
   private now(active: boolean): Service {
-    const twice = this.active !== undefined && this.active !== active ? `${this.id} cannot be both started and stopped` : undefined
+    const twice =
+      this.active !== undefined && this.active !== active ? `${this.id} cannot be both started and stopped` : undefined
     const masked = active && this.enablement === 'masked' ? `${this.id} cannot be both masked and started` : undefined
     return this.with<Service>({ active }).wrong(twice ?? masked)
   }
@@ -211,7 +225,7 @@ export function daemonReload(whole: string): Handler {
     name: `daemon-reload for ${spoken(whole)}`,
     absorbs: [],
     origin: Origin.here(),
-    script: sh`case $(systemctl show --property=NeedDaemonReload --value -- ${whole}) in yes) systemctl daemon-reload ;; esac`,
+    script: lines(control, sh`current ${whole}`),
   }
 }
 

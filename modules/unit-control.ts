@@ -6,34 +6,40 @@ import type { UnitState } from './unit.ts'
 /**
  * Functions for scripts that move units.
  *
- * - `look UNIT` sets `id active sub result type remain stale reloaded since`.
- * - `forgive UNIT` forgets that it failed before, or systemd refuses it («Start request repeated too quickly») with the result of
- *   the failure before.
- * - `fresh UNIT` does that too, and has systemd read its files again where it holds old ones of the unit.
+ * - `look UNIT` sets `id active sub result type remain stale reloaded since`. systemd 252 does not see a drop-in in a folder that is
+ *   new to it, and says «no need to reload»: so drop-ins are compared with those that it holds.
+ * - `current UNIT` looks, and has systemd read its files again where it holds old ones of the unit.
+ * - `forgive UNIT` forgets a failure that `look` saw, or systemd refuses it («Start request repeated too quickly»).
+ * - `fresh UNIT` does both.
  * - `go VERB UNIT` does it; a unit that was well, and was started too often, is forgiven and tried once more.
  * - `settle UNIT` holds where the unit stays up. `Type=simple` is «started» as soon as there is a process, so those are given a moment.
  * - `words UNIT` ends the script with the unit's lines in the journal since it was started, and what systemctl said. They are found
  *   by time: of a process that ended at once, the journal does not know to which invocation its last words belonged.
  */
 export const control: Script = sh`look() {
-  id= active= sub= result= type= remain= stale= reloaded= since=
+  id= active= sub= result= type= remain= stale= reloaded= since= drops=
   while IFS='=' read -r k v; do
     case $k in
       InvocationID) id=$v ;; ActiveState) active=$v ;; SubState) sub=$v ;; Result) result=$v ;; Type) type=$v ;;
       RemainAfterExit) remain=$v ;; NeedDaemonReload) stale=$v ;; ReloadResult) reloaded=$v ;;
-      InactiveExitTimestamp) since=$v ;;
+      InactiveExitTimestamp) since=$v ;; DropInPaths) drops=$v ;;
     esac
   done <<END
-$(systemctl show --property=InvocationID,ActiveState,SubState,Result,Type,RemainAfterExit,NeedDaemonReload,ReloadResult,InactiveExitTimestamp -- "$1")
+$(systemctl show --property=InvocationID,ActiveState,SubState,Result,Type,RemainAfterExit,NeedDaemonReload,ReloadResult,InactiveExitTimestamp,DropInPaths -- "$1")
 END
+  for f in "/etc/systemd/system/$1.d"/*.conf; do
+    [ ! -s "$f" ] || case " $drops " in *" $f "*) ;; *) stale=yes ;; esac
+  done
+}
+current() {
+  look "$1"
+  [ "$stale" != yes ] || systemctl daemon-reload
 }
 forgive() {
-  look "$1"
   [ "$active" != failed ] || systemctl reset-failed -- "$1"
 }
 fresh() {
-  forgive "$1"
-  [ "$stale" != yes ] || systemctl daemon-reload
+  current "$1" && forgive "$1"
 }
 go() {
   said=$(systemctl "$1" -- "$2" 2>&1) && return
@@ -74,11 +80,16 @@ export function moveUnit(name: string, to: UnitState | null, from: UnitState | n
   return lines(...unmask, ...install, ...stop, ...(starts ? [control, start(name)] : []))
 }
 
-const installs: Readonly<Record<string, 'enable' | 'disable' | 'mask'>> = { enabled: 'enable', disabled: 'disable', masked: 'mask' }
+const installs: Readonly<Record<string, 'enable' | 'disable' | 'mask'>> = {
+  enabled: 'enable',
+  disabled: 'disable',
+  masked: 'mask',
+}
 
 /** Enabling makes systemd read its files again by itself. */
 function enableAndStart(name: string): Script {
-  return sh`forgive ${name}
+  return sh`look ${name}
+forgive ${name}
 said=$(systemctl enable --now -- ${name} 2>&1) || {
   systemctl --quiet is-enabled -- ${name} || { printf '%s\n' "$said" >&2; exit 1; }
   go start ${name} || words ${name}

@@ -106,7 +106,19 @@ export function unitName(name: string, suffix = 'service'): Parsed<string> {
   return { problem: `${JSON.stringify(name)} is not the name of a unit: letters, digits and :-_.\\@ make one` }
 }
 
-const suffixes = ['service', 'socket', 'target', 'timer', 'path', 'mount', 'automount', 'swap', 'slice', 'scope', 'device']
+const suffixes = [
+  'service',
+  'socket',
+  'target',
+  'timer',
+  'path',
+  'mount',
+  'automount',
+  'swap',
+  'slice',
+  'scope',
+  'device',
+]
 
 /** Places that a unit's start or stop moves: what only a running daemon can tell of. */
 function served(name: string): readonly string[] {
@@ -121,9 +133,14 @@ const properties = [
 
 const units: Collector<string, UnitRecord> = {
   name: 'unit',
+  // systemd 252 does not see a drop-in in a folder that is new to it, so those that are there are listed beside.
   // Only where a unit is not known, the names of those that the host has, from its folders: no process is started for them.
   ask: (names): Script => sh`o=$(systemctl show --no-pager --property=${properties} -- ${names}) || exit
 printf '%s\n' "$o"
+echo '# drop-ins'
+for n in ${names}; do
+  for f in "/etc/systemd/system/$n.d"/*.conf; do [ ! -s "$f" ] || printf '%s\n' "$f"; done
+done
 case $o in
   *LoadState=not-found*)
     echo '# units'
@@ -134,10 +151,16 @@ esac
 exit 0`,
   answers: (output, names) => {
     if (output.status !== 0) return names.map(() => unanswered(output))
-    const [shown = '', having = ''] = output.stdout.toString().split('# units\n')
+    const [shown = '', dropIns = '', having = ''] = output.stdout.toString().split(/^# (?:drop-ins|units)\n/m)
     const records = shown.split(/\n\n+/).filter((text) => text.trim() !== '')
-    const byName = new Map(records.map(parse).flatMap((record) => record.names.map((name) => [name, record] as const)))
-    const known = [...new Set(having.split('\n').filter((name) => suffixes.some((suffix) => name.endsWith(`.${suffix}`))))]
+    const byName = new Map(
+      records
+        .map((text) => parse(text, dropIns.split('\n').filter(Boolean)))
+        .flatMap((record) => record.names.map((name) => [name, record] as const)),
+    )
+    const known = [
+      ...new Set(having.split('\n').filter((name) => suffixes.some((suffix) => name.endsWith(`.${suffix}`)))),
+    ]
     return names.map((name) => {
       const record = byName.get(name)
       return record ? record.of(name, known) : unparsable(`the unit ${name}`, output)
@@ -146,7 +169,10 @@ exit 0`,
 }
 
 /** Properties come in an order that differs between versions, so they are taken by name. */
-function parse(text: string): { readonly names: readonly string[]; of(name: string, known: readonly string[]): UnitRecord } {
+function parse(
+  text: string,
+  written: readonly string[],
+): { readonly names: readonly string[]; of(name: string, known: readonly string[]): UnitRecord } {
   const lines = text.split('\n').map((line): [string, string] => {
     const at = line.indexOf('=')
     return [line.slice(0, at), line.slice(at + 1)]
@@ -154,6 +180,9 @@ function parse(text: string): { readonly names: readonly string[]; of(name: stri
   const values = new Map(lines)
   const words = (name: string) => (values.get(name) ?? '').split(' ').filter(Boolean)
   const state = stateOf(values)
+  const seen = words('DropInPaths')
+  const unseen = (name: string) =>
+    written.some((path) => path.startsWith(`/etc/systemd/system/${name}.d/`) && !seen.includes(path))
   return {
     names: [...new Set([values.get('Id') ?? '', ...words('Names')])],
     of: (name, known) => ({
@@ -163,12 +192,14 @@ function parse(text: string): { readonly names: readonly string[]; of(name: stri
         type: values.get('Type') || null,
         remains: values.get('RemainAfterExit') === 'yes',
         fragment: values.get('FragmentPath') || null,
-        dropIns: words('DropInPaths'),
-        stale: values.get('NeedDaemonReload') === 'yes',
+        dropIns: seen,
+        stale: values.get('NeedDaemonReload') === 'yes' || unseen(name),
         triggeredBy: words('TriggeredBy'),
         nearest: state ? null : (suggestion(name, known) ?? null),
       },
-      streams: lines.flatMap(([key, value]) => (key === 'Listen' && value.endsWith(' (Stream)') ? [value.slice(0, -9)] : [])),
+      streams: lines.flatMap(([key, value]) =>
+        key === 'Listen' && value.endsWith(' (Stream)') ? [value.slice(0, -9)] : [],
+      ),
       backlog: Number(values.get('Backlog') ?? 0),
     }),
   }

@@ -58,14 +58,16 @@ export function streamAddress(address: string | number): Parsed<string> {
   const text = String(address)
   const wrong = (why: string) => ({ problem: `${JSON.stringify(address)} ${why}` })
   if (/^[/@]/.test(text)) {
-    if (/[\n\r\0]/.test(text) || text.trim() !== text || text.length === 1) return wrong('is not the address of a socket')
+    if (/[\n\r\0]/.test(text) || text.trim() !== text || text.length === 1)
+      return wrong('is not the address of a socket')
     // The kernel's sun_path has 108 bytes, with the one that ends it.
     if (Buffer.byteLength(text) > 107) return wrong('is longer than 107 bytes, the most that a socket may have')
     return text
   }
   const [, host, digits] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? []
   const port = Number(digits)
-  if (!digits || port < 1 || port > 65_535) return wrong('is not an address: a path, a port, or ADDRESS:PORT such as 127.0.0.1:8080')
+  if (!digits || port < 1 || port > 65_535)
+    return wrong('is not an address: a path, a port, or ADDRESS:PORT such as 127.0.0.1:8080')
   if (host === undefined) return `[::]:${port}`
   const [, inner] = /^\[(.*)\]$/.exec(host) ?? []
   if (inner !== undefined && isIPv6(inner)) return `${new URL(`http://[${inner}]`).hostname}:${port}`

@@ -76,7 +76,8 @@ export class SystemdSocket extends Task implements SystemdSocketStart {
   /** Owner of a socket in the file system, by names. @default root */
   owner(user: string, group = user): SystemdSocket {
     const wrong = [user, group].find((name) => !/^[A-Za-z_][\w.-]*\$?$/.test(name))
-    const problem = wrong === undefined ? undefined : `owner: ${JSON.stringify(wrong)} is not the name of a user or group`
+    const problem =
+      wrong === undefined ? undefined : `owner: ${JSON.stringify(wrong)} is not the name of a user or group`
     return this.with<SystemdSocket>({ user, group }).wrong(problem)
   }
 
@@ -110,7 +111,8 @@ export class SystemdSocket extends Task implements SystemdSocketStart {
     const file = fileAt(this.path)
     const socket = listeningSocket(this.id, this.serviceName)
     const looks = [look(unit(this.serviceName)), look(unitDetails(this.serviceName))]
-    if (this.isAbsent) return [...looks, want(socket, silent, { whole: 'absent' }), want<FileState>(file, { type: 'absent' })]
+    if (this.isAbsent)
+      return [...looks, want(socket, silent, { whole: 'absent' }), want<FileState>(file, { type: 'absent' })]
     return [
       ...looks,
       look(kernelParameter('net.core.somaxconn')),
@@ -126,18 +128,27 @@ export class SystemdSocket extends Task implements SystemdSocketStart {
     const service = unit(this.serviceName)
     const runs = now(service)?.active ?? false
     const verdicts: Verdict[] = []
-    if (runs) verdicts.push(note(`${this.serviceName} is stopped while the address changes hands: connections fail for a second or two.`))
+    if (runs)
+      verdicts.push(
+        note(`${this.serviceName} is stopped while the address changes hands: connections fail for a second or two.`),
+      )
     if (this.isAbsent) return verdicts
     const details = now(unitDetails(this.serviceName))
     if (now(service) === null && certain(service)) {
-      const hint = details.nearest ? `Did you mean service('${details.nearest}')?` : 'Write it by systemdUnit() in an earlier task.'
+      const hint = details.nearest
+        ? `Did you mean service('${details.nearest}')?`
+        : 'Write it by systemdUnit() in an earlier task.'
       return [refuse(`${this.id} has no service: systemd knows no unit ${this.serviceName} on this host.`, hint)]
     }
     if (isStockPhpFpm(this.serviceName, details)) {
       const own = this.addresses.find((address) => runs && !now(place)?.listening[address] && now(taken(address)))
       const why = `${this.serviceName} does not take a socket from systemd: php-fpm needs the environment FPM_SOCKETS for that`
       const hint = 'Give it FPM_SOCKETS by systemdDropIn(), and the pool a `listen` that is not the path itself.'
-      verdicts.push(own ? refuse(`${why}, and would not start again while systemd has ${own}.`, hint) : note(`${why}. Nobody answers until it has it.`))
+      verdicts.push(
+        own
+          ? refuse(`${why}, and would not start again while systemd has ${own}.`, hint)
+          : note(`${why}. Nobody answers until it has it.`),
+      )
     }
     const limit = somaxconn(now(kernelParameter('net.core.somaxconn')))
     if (limit !== undefined && this.queue > limit) {
@@ -182,8 +193,16 @@ function silent(now: SocketState): SocketState {
 }
 
 /** A php-fpm that nobody has given settings of his own. */
-function isStockPhpFpm(service: string, { dropIns, fragment, stale }: { dropIns: readonly string[]; fragment: string | null; stale: boolean }) {
-  return /^php[\d.]*-fpm\.service$/.test(service) && dropIns.length === 0 && !stale && /^(\/usr)?\/lib\//.test(fragment ?? '')
+function isStockPhpFpm(
+  service: string,
+  { dropIns, fragment, stale }: { dropIns: readonly string[]; fragment: string | null; stale: boolean },
+) {
+  return (
+    /^php[\d.]*-fpm\.service$/.test(service) &&
+    dropIns.length === 0 &&
+    !stale &&
+    /^(\/usr)?\/lib\//.test(fragment ?? '')
+  )
 }
 
 function somaxconn(value: unknown): number | undefined {

@@ -18,12 +18,19 @@ export function takeOver(socket: string, service: string, to: SocketState, from:
   const moves = JSON.stringify(will) !== JSON.stringify(was)
   if (!moves) return enables ? sh`systemctl --quiet enable -- ${socket}` : sh`systemctl --quiet disable -- ${socket}`
   if (Object.keys(will).length === 0) {
-    return lines(control, window(service), stopSocket(socket, disables), sh`[ -z "$back" ] || { go start ${service} && settle ${service}; } || words ${service}`)
+    return lines(
+      control,
+      window(service),
+      stopSocket(socket, disables),
+      sh`[ -z "$back" ] || { go start ${service} && settle ${service}; } || words ${service}`,
+    )
   }
   return lines(
     control,
     // Enabling makes systemd read its files again by itself; both are done before the window opens.
-    enables ? sh`systemctl --quiet enable -- ${socket} && forgive ${socket} && forgive ${service} || exit` : sh`fresh ${socket} && fresh ${service} || exit`,
+    enables
+      ? sh`systemctl --quiet enable -- ${socket} && fresh ${socket} && fresh ${service} || exit`
+      : sh`fresh ${socket} && fresh ${service} || exit`,
     ...(disables ? [sh`systemctl --quiet disable -- ${socket} || exit`] : []),
     window(service),
     sh`go restart ${socket} || {
@@ -35,7 +42,7 @@ export function takeOver(socket: string, service: string, to: SocketState, from:
 go start ${service} && settle ${service} && exit 0
 (words ${service})
 systemctl ${enables ? ['disable', '--now'] : ['stop']} -- ${socket} 2>/dev/null
-systemctl reset-failed -- ${[socket, service]}
+systemctl reset-failed -- ${[socket, service]} 2>/dev/null
 restore
 exit 1`,
   )

@@ -20,14 +20,18 @@ export interface Section {
  * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.syntax.html
  */
 export function unitFileText(sections: readonly Section[]): string {
-  return sections.map(({ name, settings }) => [`[${name}]\n`, ...Object.entries(settings).flatMap(settingLines)].join('')).join('\n')
+  return sections
+    .map(({ name, settings }) => [`[${name}]\n`, ...Object.entries(settings).flatMap(settingLines)].join(''))
+    .join('\n')
 }
 
 /** What is wrong with a section's syntax; undefined where nothing is. Whether systemd knows its keys is not judged. */
 export function sectionProblem({ name, settings }: Section): string | undefined {
-  if (!/^[A-Za-z][A-Za-z0-9 _-]*$/.test(name)) return `${JSON.stringify(name)} is not the name of a section, such as Service`
+  if (!/^[A-Za-z][A-Za-z0-9 _-]*$/.test(name))
+    return `${JSON.stringify(name)} is not the name of a section, such as Service`
   for (const [key, value] of Object.entries(settings)) {
-    if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(key)) return `[${name}] ${JSON.stringify(key)} is not the name of a setting, such as ExecStart`
+    if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(key))
+      return `[${name}] ${JSON.stringify(key)} is not the name of a setting, such as ExecStart`
     for (const one of [value].flat()) {
       const written = valueText(one as string | number | boolean)
       if (isProblem(written)) return `[${name}] ${key}: ${written.problem}`
@@ -51,8 +55,10 @@ function settingLines([key, value]: [string, SettingValue]): string[] {
 
 function valueText(value: string | number | boolean): Parsed<string> {
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : { problem: `${value} is not a number that systemd takes` }
+  if (typeof value === 'number')
+    return Number.isFinite(value) ? String(value) : { problem: `${value} is not a number that systemd takes` }
   if (/[\n\r\0]/.test(value)) return { problem: 'a value is one line; say a list for several' }
-  if (value.endsWith('\\')) return { problem: 'a backslash at the end would take the next line for a part of the value' }
+  if (value.endsWith('\\'))
+    return { problem: 'a backslash at the end would take the next line for a part of the value' }
   return value
 }

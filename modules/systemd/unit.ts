@@ -82,7 +82,10 @@ abstract class UnitFile extends Task {
   }
 
   protected get fileWish(): Wish {
-    return want<FileState>(fileAt(this.path), this.isAbsent ? { type: 'absent' } : ownedByRoot(this.text ?? unitFileText(this.sections)))
+    return want<FileState>(
+      fileAt(this.path),
+      this.isAbsent ? { type: 'absent' } : ownedByRoot(this.text ?? unitFileText(this.sections)),
+    )
   }
 }
 
@@ -129,7 +132,10 @@ export class SystemdDropIn extends UnitFile implements UnitFileStart<SystemdDrop
     this.path = `${folder}/${target}.d/${name}.conf`
     if (isProblem(whole)) return this.wrong(whole.problem)
     if (!/^[A-Za-z0-9_][\w.@:-]*$/.test(name) || name.endsWith('.conf')) {
-      return this.wrong(`${JSON.stringify(name)} is not a name for a drop-in`, 'It is the name of a file without its `.conf`: limits.')
+      return this.wrong(
+        `${JSON.stringify(name)} is not a name for a drop-in`,
+        'It is the name of a file without its `.conf`: limits.',
+      )
     }
     return this.notify(daemonReload(target))
   }
