@@ -36,20 +36,35 @@ export type Needed<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
 
 export type FactsWithNeed = Facts & { readonly need: Needed<Facts> }
 
-/** The script that a session runs with its greeting. */
-export const factsScript: string = sh`f() { echo "# $1"; [ -r "$2" ] && while IFS= read -r l || [ -n "$l" ]; do printf '%s\n' "$l"; done <"$2"; }
-one() { echo "# $1"; [ -r "$2" ] && IFS= read -r l <"$2" && printf '%s\n' "$l"; }
-if [ -r /etc/os-release ]; then f os /etc/os-release; else f os /usr/lib/os-release; fi
-one hostname /proc/sys/kernel/hostname
-one kernel /proc/sys/kernel/osrelease
-if [ -r /proc/sys/kernel/arch ]; then one architecture /proc/sys/kernel/arch; else echo '# architecture'; uname -m; fi
-one processors /sys/devices/system/cpu/online
-one memory /proc/meminfo
-f routes /proc/net/route
-echo '# systemd'; [ -d /run/systemd/system ] && echo yes
+/**
+ * The script that a session runs with its greeting. Of the kernel's tables only the default routes are told: a router
+ * has many more.
+ */
+export const factsScript: string = sh`tell() {
+  echo "# $1"
+  [ -r "$2" ] || return 0
+  while IFS= read -r l || [ -n "$l" ]; do case $l in $3) printf '%s\n' "$l"; [ "$4" ] || break ;; esac; done <"$2"
+}
+if [ -r /etc/os-release ]; then tell os /etc/os-release '[A-Z]*=*' all; else tell os /usr/lib/os-release '[A-Z]*=*' all; fi
+tell hostname /proc/sys/kernel/hostname '*'
+tell kernel /proc/sys/kernel/osrelease '*'
+if [ -r /proc/sys/kernel/arch ]; then tell architecture /proc/sys/kernel/arch '*'; else echo '# architecture'; uname -m; fi
+tell processors /sys/devices/system/cpu/online '*'
+tell memory /proc/meminfo 'MemTotal:*'
+tell routes /proc/net/route '*	00000000	*' all
+tell routes6 /proc/net/ipv6_route '00000000000000000000000000000000 00 *' all
+echo '# systemd'
+[ ! -d /run/systemd/system ] || echo yes
 echo '# user'
-while read -r k v _; do [ "$k" = Uid: ] && break; done </proc/self/status
-if [ "$v" = 0 ]; then echo 'root root'; else echo "$(id -un) $(id -gn)"; fi`.text
+while read -r k v l; do [ "$k" != Uid: ] || break; done </proc/self/status
+if [ "$v" = 0 ]; then printf 'root\nroot\n'
+else
+  # For a number without a name GNU id prints the number and fails.
+  u=$(id -un 2>/dev/null) g=$(id -gn 2>/dev/null)
+  [ "$u" ] || u=$(id -u)
+  [ "$g" ] || g=$(id -g)
+  printf '%s\n' "$u" "$g"
+fi`.text
 
 export function parseFacts(greeting: Buffer): Facts {
   const parts = new Map<string, string[]>()
@@ -61,7 +76,7 @@ export function parseFacts(greeting: Buffer): Facts {
   }
   const first = (name: string) => parts.get(name)?.[0] || undefined
   const os = new Map((parts.get('os') ?? []).flatMap(assignment))
-  const [user, group] = (first('user') ?? '').split(' ')
+  const [user, group] = parts.get('user') ?? []
   if (!user || !group) {
     throw new Failure('E_GREETING', 'The host did not say as who the session runs.', {
       seen: { command: 'the greeting', status: undefined, output: greeting.toString().slice(-500) },
@@ -80,7 +95,7 @@ export function parseFacts(greeting: Buffer): Facts {
     processors: countRanges(first('processors') ?? '0'),
     memory: Number(/MemTotal:\s+(\d+) kB/.exec(first('memory') ?? '')?.[1] ?? 0) * 1024,
     systemd: first('systemd') === 'yes',
-    defaultInterface: defaultRoute(parts.get('routes') ?? []),
+    defaultInterface: defaultRoute(parts.get('routes') ?? []) ?? defaultRoute6(parts.get('routes6') ?? []),
     user,
     group,
   }
@@ -101,7 +116,8 @@ export function withNeed(facts: Facts): FactsWithNeed {
 /** `ID=debian`, `NAME="Debian GNU/Linux"`: shell assignments, of which os-release uses the plain and quoted forms. */
 function assignment(line: string): [string, string][] {
   const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(line) ?? []
-  return name ? [[name, value!.replace(/^(["'])(.*)\1$/, '$2').replace(/\\(.)/g, '$1')]] : []
+  const text = value?.replace(/^(["'])(.*)\1$/, '$2').replace(/\\(.)/g, '$1')
+  return name && text ? [[name, text]] : []
 }
 
 /** `0-3,5` are five processors. */
@@ -112,10 +128,24 @@ function countRanges(text: string): number {
     .reduce((sum, [from = 0, to = from]) => sum + to - from + 1, 0)
 }
 
-/** The kernel's table has hexadecimal addresses, and a metric for each of several default routes. */
+/** A flag of a route that leads nowhere. */
+const rejects = 0x200
+
+/** The interface of the default route with the lowest metric: the kernel's table has one for each of several. */
 function defaultRoute(lines: readonly string[]): string | undefined {
+  const routes = lines.map((line) => line.split('\t').map((field) => field.trim()))
+  return routes
+    .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
+    .map(([name, , , flags, , , metric]) => ({ name: name!, flags: Number(`0x${flags}`), metric: Number(metric) }))
+    .filter(({ name, flags }) => name !== '*' && (flags & rejects) === 0)
+    .toSorted((a, b) => a.metric - b.metric)[0]?.name
+}
+
+/** The same of IPv6, for a host that has nothing else. All its numbers are hexadecimal. */
+function defaultRoute6(lines: readonly string[]): string | undefined {
   return lines
-    .map((line) => line.split('\t'))
-    .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask?.startsWith('00000000'))
-    .sort((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0]
+    .map((line) => line.trim().split(/\s+/))
+    .map((fields) => ({ name: fields[9]!, flags: Number(`0x${fields[8]}`), metric: Number(`0x${fields[5]}`) }))
+    .filter(({ name, flags }) => name !== undefined && name !== 'lo' && (flags & rejects) === 0)
+    .toSorted((a, b) => a.metric - b.metric)[0]?.name
 }

@@ -146,7 +146,7 @@ describe.each(realShells)('commands by $title', ({ name: shell, there }) => {
     expect(told[0]!.failure).toMatchObject({
       code: 'E_UNREADABLE',
       message: 'The guard of the command typo could not be asked.',
-      seen: { status: 127, output: expect.stringMatching(/no-such-command-here.*not found/) },
+      seen: { output: expect.stringContaining('no-such-command-here') },
     })
     const { failures } = await real.run([command('where', sh`exit 9`).in(path('nowhere')).onlyIf(sh`true`)])
     expect(failures).toEqual(['The guard of the command where could not be asked.'])
