@@ -28,7 +28,7 @@ const impure = [
   /\bMath\.random\b/,
   /\bprocess\b\./,
   /\bperformance\b/,
-  /^(?!import \{ isIP\w* \}).*from 'node:(fs|child_process|net|os|timers|http)/m,
+  /^(?!import \{ isIP[\w, ]* \}).*from 'node:(fs|child_process|net|os|timers|http)/m,
 ]
 
 const sources = Object.keys(floors).flatMap((floor) =>

@@ -15,9 +15,12 @@ describe('the reference of the modules', () => {
   })
 
   it('has a page for every module, with what it is for and an example', () => {
-    expect(pages.size).toBeGreaterThan(10)
-    for (const file of pages.keys()) if (file !== 'README.md') expect(words).toHaveProperty(file.replace('.md', ''))
-    for (const [file, text] of pages) if (file !== 'README.md') expect(text, file).toMatch(/## Example/)
+    const modules = [...pages].filter(([file]) => file !== 'README.md')
+    expect(modules.length).toBeGreaterThan(10)
+    for (const [file, text] of modules) {
+      expect(words).toHaveProperty(file.replace('.md', ''))
+      expect(text, file).toMatch(/## Example/)
+    }
   })
 
   it('leaves no word of a chain without a sentence', () => {
