@@ -30,6 +30,7 @@ const implications: readonly (readonly [RegExp, (match: RegExpExecArray) => read
     /^file:\/(?:etc|run|usr\/lib|usr\/local\/lib)\/systemd\/system\/([^/]+)(\/.+)?$/,
     ([, name, within]) => unitKeys(name!, within),
   ],
+  [/^file:\/(etc|run|usr\/lib|usr\/local\/lib)\/sysctl\.d\//, () => ['sysctl.d:*']],
   [/^user:/, () => ['group:*', 'user:*', 'authorized-keys:*', 'crontab:*', 'file:/home/*']],
   [/^group:/, () => ['user:*']],
 ]

@@ -97,7 +97,8 @@ export class Sysctl extends Task implements SysctlStart {
   }
 
   override get unfinished() {
-    return this.isAbsent || this.entries.length > 0 || this.problems.length > 0 ? undefined : '.set(…) or .absent()'
+    const says = this.isAbsent || this.entries.length > 0 || this.problems.length > 0
+    return says ? undefined : `sysctl ${this.id} says nothing: set() a parameter, or say .absent()`
   }
 
   get wishes(): readonly Wish[] {
@@ -225,7 +226,7 @@ function whyNot(key: string, now: Exclude<KernelValue, string>, user: string): [
     case 'absent':
       return [
         `The kernel of this host has no ${key}.`,
-        now.nearest
+        now.nearest && !kindOf(key)
           ? `Did you mean ${now.nearest}?`
           : 'A module that is not loaded may bring it; in a container, keys of the whole machine are set on the machine itself.',
       ]

@@ -104,9 +104,14 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
   }
 
   override get unfinished() {
-    if (this.column === '') return '.on(…)'
-    if (this.count === undefined && !this.isAbsent) return '.buckets(…) or .absent()'
-    return this.schema === '' ? '.in(…)' : undefined
+    const lacks =
+      this.column === ''
+        ? 'on(column)'
+        : this.count === undefined && !this.isAbsent
+          ? 'buckets(count) or absent()'
+          : 'in(schema)'
+    const isFinished = this.column !== '' && (this.count !== undefined || this.isAbsent) && this.schema !== ''
+    return isFinished || this.problems.length > 0 ? undefined : `mysqlHistogram ${this.id} lacks .${lacks}`
   }
 
   get wishes(): readonly Wish[] {

@@ -97,7 +97,8 @@ export class TcQdisc extends Task implements TcQdiscStart {
   }
 
   override get unfinished() {
-    return this.isAbsent || this.wish ? undefined : '.fqCodel(…) or .absent()'
+    const says = this.isAbsent || this.wish
+    return says ? undefined : `tcQdisc ${this.id} says no qdisc: .fqCodel(), or .absent()`
   }
 
   get wishes(): readonly Wish[] {

@@ -71,11 +71,9 @@ const simple = ['pfifo', 'bfifo']
 const qdiscs: Collector<string, RootQdisc> = {
   name: 'tc qdisc',
   ask: () => sh`command -v tc >/dev/null || { echo 'tc: not found' >&2; exit 127; }
-if cd /sys/class/net 2>/dev/null; then
-  for d in *; do
-    [ ! -d "$d" ] || printf '%s\n' "$d"
-  done
-fi
+while read -r d _; do
+  case $d in *:) printf '%s\n' "$d" ;; esac
+done </proc/net/dev
 echo '?'
 tc -j qdisc show`,
   answers(output, devices) {
@@ -83,7 +81,15 @@ tc -j qdisc show`,
     const [head, json] = split(output.stdout.toString())
     const rows = parseRows(json)
     if (!rows) throw unparsable('tc -j qdisc show', output)
-    const names = [...new Set([...head.split('\n').filter(Boolean), ...rows.map(({ dev }) => dev)])]
+    const names = [
+      ...new Set([
+        ...head
+          .split('\n')
+          .filter(Boolean)
+          .map((name) => name.slice(0, -1)),
+        ...rows.map(({ dev }) => dev),
+      ]),
+    ]
     return devices.map((device) => {
       if (!names.includes(device)) return { type: 'absent', devices: names }
       return present(rows.filter(({ dev }) => dev === device))
