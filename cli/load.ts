@@ -31,6 +31,8 @@ export default inventory(fleet, {
   hosts: { web1: { groups: ['web'], address: '192.0.2.11', ssh: { user: 'deploy' } } },
 })`
 
+const howTo = `An inventory looks like this:\n\n${exampleInventory}`
+
 /**
  * Loads `plays/NAME.ts`, or the file of a path.
  *
@@ -64,8 +66,7 @@ export async function loadInventory(name: string | undefined): Promise<LoadedInv
   if (!(inventory instanceof Inventory)) {
     throw new Failure('E_INVENTORY_INVALID', whatIsWrong(inventory, 'an inventory'), {
       place: { file, line: 1, column: 1 },
-      hint:
-        inventory?.constructor?.name === 'Inventory' ? copyHint : `Such a file looks like this:\n\n${exampleInventory}`,
+      hint: inventory?.constructor?.name === 'Inventory' ? copyHint : howTo,
     })
   }
   return { path: relative(process.cwd(), file), name: nameOf(file), inventory }
@@ -114,7 +115,7 @@ function notFound(code: Code, what: string, name: string, folder: 'plays' | 'inv
   const listed =
     all.length > 0 ? `There are: ${all.join(', ')}.` : `There is nothing in ${folder}/ of ${process.cwd()}.`
   return new Failure(code, `There is no ${what} ${name}: neither ${folder}/${name}.ts nor a file of that path.`, {
-    hint: close ? `Did you mean ${close}? ${listed}` : listed,
+    hint: close ? `Did you mean ${close}? ${listed}` : what === 'inventory' ? `${listed} ${howTo}` : listed,
   })
 }
 

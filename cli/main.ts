@@ -6,7 +6,7 @@ import { eventVersion } from '../engine/events.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { type ExitStatus, exitStatus, exitTable } from './exit.ts'
 import { positive, withChoice, withConnection, withForks, withInventory, withOutput } from './options.ts'
-import { pageOptions, sourceLine } from './terminal.ts'
+import { pageOptions, sourceLine, Unanswered } from './terminal.ts'
 
 /** Runs a command line, and tells what is wrong with it. */
 export async function main(argv: readonly string[]): Promise<ExitStatus> {
@@ -30,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<ExitStatus> {
       if (error.exitCode === 0) return exitStatus.fine
       return wrong([optionFailure(complaint.join('') || error.message)], argv)
     }
+    if (error instanceof Unanswered) return exitStatus.interrupted
     if (error instanceof Mistakes) return wrong(error.failures, argv)
     if (error instanceof Failure && isAboutReaching(error)) return unreachable(error)
     if (error instanceof Failure && error.code !== 'E_INTERNAL') return wrong([error], argv)

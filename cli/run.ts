@@ -36,8 +36,13 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
     },
   })
   let recap: Recap
+  let faulty = false
+  const emit = (event: Event) => {
+    if ('failure' in event && event.failure?.code === 'E_INTERNAL') faulty = true
+    report.emit(event)
+  }
   try {
-    report.emit({
+    emit({
       type: 'run-started',
       play: prepared.play.name,
       inventory: prepared.inventory.path,
@@ -56,7 +61,7 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
       forks: options.forks,
       check,
       connect: connect.host,
-      emit: report.emit,
+      emit,
       stopping: stop.asked,
     })
   } finally {
@@ -64,6 +69,7 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
     report.close()
   }
   report.finish()
+  if (faulty) return exitStatus.internal
   const status = statusOf(recap, stop.asked())
   return status === exitStatus.fine && options.exitCode && recap.tasks.changed > 0 ? exitStatus.pending : status
 }

@@ -39,7 +39,14 @@ export function sourceLine({ file, line }: Place): string | undefined {
   }
 }
 
-/** Asks on the terminal. What is typed is not shown where it is hidden. */
+/** Ctrl-C or Ctrl-D at a question. */
+export class Unanswered extends Error {}
+
+/**
+ * Asks on the terminal. What is typed is not shown where it is hidden.
+ *
+ * @throws Unanswered
+ */
 export async function ask(question: string, { hidden = false } = {}): Promise<string> {
   process.stderr.write(question)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
@@ -49,7 +56,10 @@ export async function ask(question: string, { hidden = false } = {}): Promise<st
     terminal: process.stdin.isTTY,
   })
   try {
-    return await reader.question('')
+    return await new Promise((resolve, reject) => {
+      reader.once('close', () => reject(new Unanswered()))
+      reader.question('').then(resolve, () => reject(new Unanswered()))
+    })
   } finally {
     reader.close()
     if (hidden) process.stderr.write('\n')

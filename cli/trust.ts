@@ -70,11 +70,9 @@ export async function trust(pattern: string, options: TrustOptions): Promise<Exi
     }
     const fresh = verdicts.flatMap(({ key, verdict }) => (verdict ? [key] : []))
     if (fresh.length === 0) continue
-    const answer = options.yes
-      ? 'yes'
-      : await ask(
-          'Are these the keys of the host? Compare them there: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub  [y/N] ',
-        )
+    if (!options.yes)
+      out(faint('  Compare them with what the host itself says: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub\n'))
+    const answer = options.yes ? 'yes' : await ask('  Are these its keys? [y/N] ')
     if (/^y(es)?$/i.test(answer.trim())) {
       const added = await trustHostKeys(target.trustFile, name, fresh, target.hashKnownHosts)
       out(`  ${good(`${added} written to ${target.trustFile}`)}\n`)

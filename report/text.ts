@@ -49,11 +49,7 @@ export function headText({ started }: Story, options: PageOptions): string {
   if (simulated.length > 0) {
     const who = simulated.length === hosts.length ? 'These hosts are' : `${simulated.length} of these hosts are`
     page.prose(`${who} simulated: they are in memory, and nothing is connected to.`, 0, advice)
-    page.prose(
-      'For real hosts write an inventory (inventory/production.example.ts shows one) and choose it: -i production',
-      0,
-      advice,
-    )
+    page.prose('For real hosts write inventory/production.ts, and choose it with -i production.', 0, advice)
   }
   return page.text
 }

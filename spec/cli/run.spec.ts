@@ -8,7 +8,7 @@ const timeless = (text: string) => text.replace(/\d+\.\d s/, 'N s')
 
 const notice = `\
 These hosts are simulated: they are in memory, and nothing is connected to.
-For real hosts write an inventory (inventory/production.example.ts shows one) and choose it: -i production
+For real hosts write inventory/production.ts, and choose it with -i production.
 `
 
 describe('play run in the sandbox', () => {

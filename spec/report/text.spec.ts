@@ -134,8 +134,7 @@ failed
     expect(text([started({ simulated: ['web1', 'web2', 'web3'] })])).toBe(`\
 coaching-fleet · 3 hosts · 18 tasks · inventory/production.ts
 These hosts are simulated: they are in memory, and nothing is connected to.
-For real hosts write an inventory (inventory/production.example.ts shows one)
-and choose it: -i production
+For real hosts write inventory/production.ts, and choose it with -i production.
 `)
     expect(text([started({ simulated: ['web3'] })])).toContain('1 of these hosts are simulated')
   })
