@@ -216,7 +216,8 @@ function showFile(value: FileState): string {
       return `link to ${value.target}`
     case 'file':
       return `${size(value.content)} ${value.mode} ${value.owner}:${value.group}`
-    default:
+    case 'directory':
+    case 'other':
       return `${value.type} ${value.mode} ${value.owner}:${value.group}`
   }
 }

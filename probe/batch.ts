@@ -10,7 +10,7 @@ export type Result<T> = { readonly value: T } | { readonly failure: Failure }
 export interface Batch {
   readonly script: Collected
   /** The results in the order of the probes. */
-  results(output: Output): readonly Result<unknown>[]
+  readonly results: (output: Output) => readonly Result<unknown>[]
 }
 
 interface Group {
@@ -52,7 +52,10 @@ function group(questions: readonly Question[]): Group[] {
   return [...groups.values()]
 }
 
-function answersOf({ collector, asked }: Group, answer: { status: number | undefined; stdout: Buffer; stderr: Buffer }) {
+function answersOf(
+  { collector, asked }: Group,
+  answer: { status: number | undefined; stdout: Buffer; stderr: Buffer },
+) {
   const output: Output = { status: answer.status ?? 1, stdout: answer.stdout, stderr: answer.stderr.toString() }
   try {
     return collector.answers(output, asked)
@@ -62,7 +65,11 @@ function answersOf({ collector, asked }: Group, answer: { status: number | undef
   }
 }
 
-function find(groups: readonly Group[], answers: Map<Group, readonly unknown[]>, { collector, asked }: Question): unknown {
+function find(
+  groups: readonly Group[],
+  answers: Map<Group, readonly unknown[]>,
+  { collector, asked }: Question,
+): unknown {
   const id = JSON.stringify(asked)
   const entry = groups.find((g) => g.collector.name === collector.name && g.index.has(id))!
   return answers.get(entry)![entry.index.get(id)!]
@@ -81,10 +88,16 @@ function result(probe: Probe<unknown>, answer: (question: Question) => unknown):
 
 function torn(output: Output): Failure {
   return new Failure('E_PROBE_UNPARSABLE', 'The host could not answer the questions of the play.', {
-    seen: { command: 'the batch of questions', status: output.status, output: tail(output.stderr || output.stdout.toString()) },
+    seen: {
+      command: 'the batch of questions',
+      status: output.status,
+      output: tail(output.stderr || output.stdout.toString()),
+    },
   })
 }
 
 function internal(error: unknown): Failure {
-  return new Failure('E_INTERNAL', `A parser failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  return new Failure('E_INTERNAL', `A parser failed: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  })
 }

@@ -85,7 +85,7 @@ echo $?`,
     const between = Buffer.from(`\n${reader.line()}\n`)
     if (output.status !== 0 || kinds?.length !== paths.length) throw unparsable('files', output)
     if (!kinds.includes('t')) return paths.map((path, i) => unseen(kinds[i]!, path))
-    const stats = [...kinds].map((kind) => (kind === 't' ? stat(reader.line(), output) : undefined))
+    const stats = kinds.split('').map((kind) => (kind === 't' ? stat(reader.line(), output) : undefined))
     const found = stats.map((s) => {
       if (s?.type === 'link') return reader.until(0)
       return isLarge(s) ? reader.until(10) : undefined

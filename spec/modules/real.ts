@@ -1,7 +1,7 @@
 /** Rounds of real tasks through every shell of this machine, in a temporary folder. */
 
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { shape } from '../../dsl/shape.ts'
 import type { TaskList } from '../../dsl/task.ts'
@@ -11,17 +11,13 @@ import { RemoteHost } from '../../engine/remote-host.ts'
 import { Folder, type ShellName, shells } from '../connection/shells.ts'
 
 /** What the scripts of these modules call, so that busybox's own are tried with its shell. */
-const applets = [
-  ...['cat', 'chmod', 'chown', 'dd', 'head', 'id', 'ln', 'mkdir', 'mkfifo', 'mv', 'readlink', 'rm', 'rmdir'],
-  ...['setsid', 'sha256sum', 'sleep', 'stat', 'uname', 'wc'],
-]
+const applets =
+  'cat chmod chown dd head id ln mkdir mkfifo mv readlink rm rmdir setsid sha256sum sleep stat uname wc'.split(' ')
 
 /** Without bash in POSIX mode, which differs where the wire cares, and not here. */
 export const realShells = shells.filter(({ name }) => name !== 'bash --posix')
 
 const play = shape({ groups: {} }).play('real').hosts('all')
-
-export const me = { user: userInfo().username, group: '' }
 
 /** A temporary folder to work in, on a host whose `sh` is one of the shells. */
 export class Real {
