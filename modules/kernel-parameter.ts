@@ -130,5 +130,7 @@ function moved(name: string): readonly string[] {
   if (name === 'net.ipv4.ip_forward') return ['sysctl:net.ipv4.conf.*']
   if (name === 'net.ipv4.conf.all.forwarding') return ['sysctl:net.ipv4.conf.*', 'sysctl:net.ipv4.ip_forward']
   if (/^net\.ipv6\.conf\.all\.(forwarding|disable_ipv6)$/.test(name)) return ['sysctl:net.ipv6.conf.*']
+  // A socket that listens keeps the limit that it was opened with.
+  if (name === 'net.core.somaxconn') return ['socket:*']
   return []
 }
