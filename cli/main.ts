@@ -1,7 +1,7 @@
 /** The command line: arguments in, exit status out. Commands are loaded when they are called. */
 
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help, type Option } from 'commander'
 import { eventVersion } from '../engine/events.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { type ExitStatus, exitStatus, exitTable } from './exit.ts'
@@ -16,7 +16,10 @@ export async function main(argv: readonly string[]): Promise<ExitStatus> {
     status = result
   })
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ outputError: (text) => complaint.push(text) })
+    command
+      .configureHelp({ optionDescription })
+      .exitOverride()
+      .configureOutput({ outputError: (text) => complaint.push(text) })
   }
   // `play list | head`: nobody reads any more, which is no mistake.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -98,6 +101,13 @@ function version(): string {
     } catch {}
   }
   return 'unknown'
+}
+
+/** Without the default of what is empty by default. */
+function optionDescription(option: Option): string {
+  const { defaultValue, description } = option
+  if (typeof defaultValue === 'object' && Object.keys(defaultValue as object).length === 0) return description
+  return Help.prototype.optionDescription(option)
 }
 
 /** «error: unknown option '--limt'», with a suggestion on a line of its own where there is one. */

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Failure, type Place } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
+import { sourceLine } from './terminal.ts'
 
 let registered: Promise<void> | undefined
 
@@ -72,7 +73,7 @@ async function unloadable(file: string, error: unknown): Promise<Failure> {
   const [, from, name] = /module '(.*?)' does not provide an export named '(.*?)'/.exec(error.message) ?? []
   if (from && name) {
     return new Failure('E_PLAY_UNLOADABLE', `${from} has nothing that is called ${name}.`, {
-      place,
+      place: place && columnOf(name, place),
       hint: await exportLike(name, from),
       cause: error,
     })
@@ -100,6 +101,13 @@ function importPlace(file: string, wanted: string): Place | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The place of a name in its line: what links modules knows the line only. */
+function columnOf(name: string, { file, line }: Place): Place {
+  const text = sourceLine({ file, line, column: 1 }) ?? ''
+  const at = text.search(new RegExp(`(?<![\\w$])${name.replaceAll('$', '\\$')}(?![\\w$])`))
+  return { file, line, column: Math.max(0, at) + 1 }
 }
 
 /** The first line of the user's own that an error went through; a module that does not link names its line first of all. */

@@ -94,8 +94,9 @@ describe('a file that cannot be loaded', () => {
   it('is told with the line that imports what is not there', async () => {
     expect(await loads("import {\n  filee } from 'fleetplay'\nexport default filee\n")).toContain(`
   fleetplay has nothing that is called filee.
-    plays/hello.ts:2:1
+    plays/hello.ts:2:3
       filee } from 'fleetplay'
+      ^
     Did you mean file?
 `)
     expect(await loads("\nimport { x } from './nowhere.ts'\nexport default x\n")).toContain('    plays/hello.ts:2:19\n')
