@@ -17,13 +17,16 @@ export interface Decision {
   readonly irreversible: readonly string[]
   /** Why the task cannot be done. */
   readonly failure: Failure | undefined
+  /** Titles of earlier tasks that may yet cure the failure, since they may move what it rests on. */
+  readonly curable: readonly string[]
 }
 
 /** A place as one task sees it. */
 interface SeenPlace {
   readonly now: unknown
   readonly desired: unknown
-  readonly certain: boolean
+  /** Titles of the tasks that may have moved it since it was read. */
+  readonly moved: readonly string[]
 }
 
 /** Seconds that a task's scripts may take where it does not say. */
@@ -34,29 +37,35 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
   const steps: Step[] = []
   const changes: Change[] = []
   const nothing = { steps: [], changes: [], notes: [], irreversible: [] }
+  /** What the decision rests on just now. */
+  let moved: readonly string[] = []
   try {
     for (const { resource, desired } of compiled.wishes) {
       const entry = world.get(resource)
+      moved = entry.moved
       const known = values.get(resource.key)
       const now = known ? known.desired : given(valueOf(entry))
       const to = desired(now, facts satisfies Identity)
-      values.set(resource.key, { now: known ? known.now : now, desired: to, certain: entry.moved.length === 0 })
+      values.set(resource.key, { now: known ? known.now : now, desired: to, moved })
       if (isDeepStrictEqual(now, to)) continue
       steps.push(step(resource, now, to, compiled.task))
-      changes.push(changeOf(resource, now, to, entry.moved))
+      changes.push(changeOf(resource, now, to, moved))
     }
-    const verdicts = judge(compiled.task, reading(values, facts))
+    const judged = new Set<SeenPlace>()
+    const verdicts = judge(compiled.task, reading(values, facts, judged))
+    moved = [...new Set([...judged].flatMap((place) => place.moved))]
     const refusal = verdicts.find((verdict) => verdict.kind === 'refuse')
-    if (refusal) return { ...nothing, failure: new Failure('E_REFUSED', refusal.reason, { hint: refusal.hint }) }
+    if (refusal) throw new Failure('E_REFUSED', refusal.reason, { hint: refusal.hint })
     return {
       steps,
       changes,
       notes: verdicts.flatMap((verdict) => (verdict.kind === 'note' ? [verdict.text] : [])),
       irreversible: verdicts.flatMap((verdict) => (verdict.kind === 'irreversible' ? [verdict.why] : [])),
       failure: undefined,
+      curable: [],
     }
   } catch (error) {
-    return { ...nothing, failure: asFailure(error) }
+    return { ...nothing, failure: asFailure(error), curable: moved }
   }
 }
 
@@ -93,10 +102,12 @@ function judge(task: Task, seen: Reading): readonly Verdict[] {
   return [...task.parts.flatMap((part) => judge(part, seen)), ...task.judge(seen)]
 }
 
-function reading(values: ReadonlyMap<string, SeenPlace>, facts: Facts): Reading {
+/** What `judge` looks at; `judged` collects the places that it did look at, which its verdict rests on. */
+function reading(values: ReadonlyMap<string, SeenPlace>, facts: Facts, judged: Set<SeenPlace>): Reading {
   const get = ({ key }: { readonly key: string }) => {
     const value = values.get(key)
     if (!value) throw new Error(`judge asks for ${key}, of which the task has no wish; look() at it`)
+    judged.add(value)
     return value
   }
   return {
@@ -104,7 +115,7 @@ function reading(values: ReadonlyMap<string, SeenPlace>, facts: Facts): Reading 
     now: <T>(resource: Resource<T>) => get(resource).now as T,
     desired: <T>(resource: Resource<T>) => get(resource).desired as T,
     changes: (resource) => !isDeepStrictEqual(get(resource).now, get(resource).desired),
-    certain: (resource) => get(resource).certain,
+    certain: (resource) => get(resource).moved.length === 0,
   }
 }
 

@@ -109,11 +109,10 @@ export class HostRun {
         continue
       }
       const decision = decide(compiled, world, this.#facts)
-      const uncertain = isUncertain(compiled, world)
       for (const step of decision.steps) world.predict(step, compiled.info.title)
       // What an earlier task may yet cure is not refused, but decided when it is reached.
-      if (decision.failure && uncertain)
-        results.set(compiled, { outcome: 'changed', decision: later(decision, compiled, world) })
+      if (decision.failure && decision.curable.length > 0)
+        results.set(compiled, { outcome: 'changed', decision: later(decision) })
       else results.set(compiled, { outcome: outcomeOf(decision), decision, failure: decision.failure })
     }
     return results
@@ -342,9 +341,8 @@ function outcomeOf({ failure, steps }: Decision): TaskResult['outcome'] {
 }
 
 /** A task of which nothing can be said before the tasks that it depends on are done. */
-function later(decision: Decision, { wishes }: CompiledTask, world: World): Decision {
-  const dependsOn = [...new Set(wishes.flatMap(({ resource }) => world.get(resource).moved))]
-  return { ...decision, notes: [`known after ${dependsOn.join(', ')}; now: ${decision.failure?.message}`] }
+function later(decision: Decision): Decision {
+  return { ...decision, notes: [`known after ${decision.curable.join(', ')}; now: ${decision.failure?.message}`] }
 }
 
 /** A task whose scripts travel alone, so that its end is known before the next one's begin. */

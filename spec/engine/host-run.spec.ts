@@ -132,6 +132,14 @@ describe('a refusal', () => {
   })
 })
 
+it('is not put off by a change of places that the refusal does not rest on', async () => {
+  const looks = fill('b', 'y', { judge: ({ now }) => (now(cell('b')) === null ? [refuse('no b')] : []) })
+  const host = mockHost('web1')
+  const result = await run([fill('a', 'x', { touches: ['cell:c'] }), looks], host)
+  expect(outcomes(result)).toEqual(['skipped', 'failed'])
+  expect(host.holds(cell('a'))).toBeNull()
+})
+
 describe('notes', () => {
   it('stand beside a change, and nowhere else', async () => {
     const noted = fill('a', 'x', {
