@@ -18,6 +18,7 @@ import {
 import { looks, neededFiles, verdicts } from './early-hints-judge.ts'
 import { linkValue, type Preload } from './link.ts'
 import { type Delivery, type Listen, type PhpSite, portOf, type TlsFiles, type Upstream } from './site.ts'
+import { socketFolder } from './socket-folder.ts'
 import { haproxyConfig, nginxConfig, systemdFile } from './tested-file.ts'
 
 type Tls = 'serverNames' | 'certificate' | 'key'
@@ -213,7 +214,10 @@ export class NginxEarlyHints extends Task {
     return [
       ...seen,
       want(fileAt(places.tmpfiles), textFile(tmpfilesText(name, places))),
-      want(fileAt(places.folder), { type: 'directory', ...folderOwned }),
+      want(socketFolder(places.folder, [places.hintsSocket, places.originSocket]), {
+        type: 'directory',
+        ...folderOwned,
+      }),
       want(systemdFile(places.nginxDropIn), textFile(dropInText(name, places))),
       ...nginx,
       ...(route === 'edge'

@@ -11,8 +11,8 @@ export function atLeast(version: string, least: string): boolean {
   return at === -1 || (a[at] ?? 0) > b[at]!
 }
 
-function version(program: 'nginx' | 'haproxy'): Resource<string | null> {
-  return { key: `version:${program}`, label: `version of ${program}`, read: Probe.of(versions, program) }
+function version(program: 'nginx' | 'haproxy', fresh: string): Resource<string | null> {
+  return { key: `version:${program}`, label: `version of ${program}`, read: Probe.of(versions, program), fresh }
 }
 
 const versions: Collector<string, string | null> = {
@@ -38,11 +38,11 @@ done`,
   },
 }
 
-/** `1.30.6`; null where nginx is not installed. */
-export const nginxVersion: Resource<string | null> = version('nginx')
+/** `1.30.6`; null where nginx is not installed. A mock host has Debian 12's. */
+export const nginxVersion: Resource<string | null> = version('nginx', '1.22.1')
 
-/** `3.2.26`; null where HAProxy is not installed. */
-export const haproxyVersion: Resource<string | null> = version('haproxy')
+/** `3.2.26`; null where HAProxy is not installed. A mock host has Debian 12's. */
+export const haproxyVersion: Resource<string | null> = version('haproxy', '2.6.12')
 
 /** The user that nginx's workers run as. */
 export const nginxUser: Resource<string> = {
@@ -75,6 +75,8 @@ const listening: Collector<number, readonly string[]> = {
   name: 'listening',
   ask: () => sh`PATH=$PATH:/usr/sbin:/sbin; ss -Hltn --cgroup`,
   answers: (output, ports) => {
+    // A host without ss cannot tell; the daemon that finds its port taken will.
+    if (output.status === 127) return ports.map(() => [])
     if (output.status !== 0) throw unparsable('ss -Hltn --cgroup', output)
     const sockets = output.stdout
       .toString()
@@ -103,6 +105,6 @@ const present: Collector<string, boolean> = {
   answers: (output, paths) => {
     const said = output.stdout.toString()
     if (said.length !== paths.length) throw unparsable('paths', output)
-    return [...said].map((letter) => letter === 'y')
+    return Array.from(said, (letter) => letter === 'y')
   },
 }

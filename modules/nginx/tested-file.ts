@@ -19,7 +19,12 @@ export function nginxConfig(path: string): Resource<FileState> {
     ...place,
     write: (to, from) => {
       if (to.type !== 'file') return acceptedByNginx(path, place.write!(to, from), sh`:`)
-      return acceptedByNginx(path, place.write!({ ...to, mode: untested }, from), sh`chmod -- ${to.mode} ${path}`)
+      // The content is always written: the file may be put back to the one before first.
+      return acceptedByNginx(
+        path,
+        place.write!({ ...to, mode: untested }, { type: 'absent' }),
+        sh`chmod -- ${to.mode} ${path}`,
+      )
     },
   }
 }
