@@ -16,6 +16,7 @@ export function sandboxFolder(inventory: string): string {
 export class SandboxHost extends MemoryHost {
   readonly #file: string
   readonly #keep: boolean
+  readonly #before: string
 
   constructor({ name }: InventoryHost, { facts, has }: Simulated, folder: string, keep: boolean) {
     const file = join(folder, `${name}.json`)
@@ -23,14 +24,20 @@ export class SandboxHost extends MemoryHost {
     super(name, { ...typicalFacts, hostname: name, ...facts }, values)
     this.#file = file
     this.#keep = keep
+    this.#before = this.#text()
   }
 
   override async close(): Promise<void> {
-    if (!this.#keep) return
-    const text = `${JSON.stringify(Object.fromEntries([...this.values].toSorted(([a], [b]) => (a < b ? -1 : 1))), undefined, 1)}\n`
+    const text = this.#text()
+    if (!this.#keep || text === this.#before) return
     mkdirSync(dirname(this.#file), { recursive: true })
     writeFileSync(`${this.#file}.new`, text)
     renameSync(`${this.#file}.new`, this.#file)
+  }
+
+  #text(): string {
+    const sorted = [...this.values].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    return `${JSON.stringify(Object.fromEntries(sorted), undefined, 1)}\n`
   }
 }
 
