@@ -42,9 +42,10 @@ function implied(key: string): readonly string[] {
   })
 }
 
-/** A file makes its own unit, and a template its instances; a drop-in its unit; links in other folders may make any. */
+/** A file makes its own unit, and a template its instances; a drop-in its unit; a link in `.wants` the unit that is wanted. */
 function unitKeys(name: string, within: string | undefined): readonly string[] {
-  const unit = within === undefined ? name : name.replace(/\.d$/, '')
+  const wanted = /\.(?:wants|requires)$/.test(name) ? within?.slice(1) : undefined
+  const unit = wanted ?? (within === undefined ? name : name.replace(/\.d$/, ''))
   if (/-\.[a-z]+$/.test(unit) || !/^[^.].*\.[a-z]+$/.test(unit) || (within !== undefined && unit === name))
     return ['unit:*', 'socket:*']
   const [, template] = /^(.+@)\.[a-z]+$/.exec(unit) ?? []

@@ -3,15 +3,31 @@
 import { inventory } from 'fleetplay'
 import { fleet } from './shape.ts'
 
+/** A file as Debian's packages bring it. */
+const packaged = (text: string) => ({ type: 'file', content: { text }, mode: '0644', owner: 'root', group: 'root' })
+
+/** What is on every host, beside what a fresh Debian has. */
+const base = { 'file:/etc/hosts': packaged('127.0.0.1 localhost\n') }
+
+const web = {
+  ...base,
+  'version:nginx': '1.30.6',
+  'version:haproxy': '3.2.26',
+  'file:/etc/php/8.4/fpm/php-fpm.conf': packaged(
+    '[global]\npid = /run/php/php8.4-fpm.pid\n;process_control_timeout = 0\n',
+  ),
+  'file:/etc/php/8.4/fpm/pool.d/www.conf': packaged('[www]\nuser = www-data\nlisten = /run/php/php8.4-fpm.sock\n'),
+}
+
 export default inventory(fleet, {
-  carrier: { simulated: {} },
+  carrier: { simulated: { has: base } },
   vars: { domain: 'coaching.example' },
-  groups: { web: { vars: { php: '8.4' } }, db: { vars: { schema: 'coaching' } } },
+  groups: { web: { vars: { php: '8.4', tls: '/etc/ssl/coaching' } }, db: { vars: { schema: 'coaching' } } },
   hosts: {
     edge1: { groups: ['edge'] },
-    web1: { groups: ['web'] },
-    web2: { groups: ['web'] },
-    web3: { groups: ['web'] },
+    web1: { groups: ['web'], carrier: { simulated: { has: web } } },
+    web2: { groups: ['web'], carrier: { simulated: { has: web } } },
+    web3: { groups: ['web'], carrier: { simulated: { has: web } } },
     db1: { groups: ['db'] },
     cache1: { groups: ['cache'] },
   },

@@ -11,7 +11,13 @@ export const fleet = shape({
     /** Takes the traffic in, and sends the video out. */
     edge: {},
     /** Renders the pages: nginx, HAProxy and php-fpm. */
-    web: { vars: { php: oneOf('8.2', '8.3', '8.4') } },
+    web: {
+      vars: {
+        php: oneOf('8.2', '8.3', '8.4'),
+        /** The folder of cert.pem and key.pem. */
+        tls: text,
+      },
+    },
     /** MySQL with the bookings. */
     db: { vars: { schema: text } },
     /** Redis with the sessions. */

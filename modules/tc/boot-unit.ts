@@ -22,7 +22,7 @@ export function unitFile(device: string): Resource<FileState> {
   const place = fileAt(`${units}/${unitName(device)}`)
   return {
     ...place,
-    write: (to, from) => lines(place.write!(to, from), sh`[ $? -eq 0 ] && systemctl daemon-reload`.touches('unit:*')),
+    write: (to, from) => lines(place.write!(to, from), sh`[ $? -eq 0 ] && systemctl daemon-reload`.touches()),
   }
 }
 
@@ -35,11 +35,11 @@ export function wantedLink(device: string): Resource<FileState> {
     ...place,
     write: (to, from) =>
       lines(
-        sh`mkdir -p -- ${folder} || exit`,
+        sh`mkdir -p -- ${folder} || exit`.touches(),
         place.write!(to, from),
         sh`[ $? -eq 0 ] || exit
 rmdir -- ${folder} 2>/dev/null
-[ ! -e ${`${units}/${unit}`} ] || systemctl daemon-reload`.touches('unit:*'),
+[ ! -e ${`${units}/${unit}`} ] || systemctl daemon-reload`.touches(),
       ),
   }
 }

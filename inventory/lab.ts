@@ -1,0 +1,30 @@
+/** The hosts that the lab has now (docs/lab.md): `spec/lab/lab up sid edge1 web1 cache1; MEM=768M spec/lab/lab up sid db1`. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inventory } from 'fleetplay'
+import { fleet } from './shape.ts'
+
+const lab = process.env.LAB ?? '/var/tmp/fleetplay-lab-project'
+const hosts = join(lab, 'hosts')
+const names = existsSync(hosts) ? readdirSync(hosts) : []
+
+/** web1 is a host of the group web. A host of Debian 12 is told by its image. */
+const groups = ['edge', 'web', 'db', 'cache'] as const
+const read = (name: string, file: string) => readFileSync(join(hosts, name, file), 'utf8').trim()
+
+export default inventory(fleet, {
+  ssh: { user: 'root', privateKey: join(lab, 'key'), knownHosts: join(lab, 'known_hosts') },
+  vars: { domain: 'coaching.example' },
+  groups: { web: { vars: { php: '8.4', tls: '/etc/ssl/fleetplay-lab' } }, db: { vars: { schema: 'coaching' } } },
+  hosts: Object.fromEntries(
+    names.map((name) => [
+      name,
+      {
+        address: read(name, 'address'),
+        groups: groups.filter((group) => name.startsWith(group)),
+        ...(read(name, 'image').startsWith('bookworm') && { vars: { php: '8.2' } }),
+      },
+    ]),
+  ),
+})
