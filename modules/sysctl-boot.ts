@@ -73,10 +73,7 @@ function bootLine(file: string, line: string): BootLine[] {
 
 /** The kernel takes numbers of any base, and leaves off what stands behind one. */
 function asKernelReads(text: string): string {
-  const plain = oneSpaced(text.replace(/^(\s*-?\d[\d\s]*?)\s+[#;].*$/, '$1'))
-  if (!/^(-?(0x[\da-f]+|\d+)( |$))+$/i.test(plain)) return plain
-  return plain
-    .split(' ')
-    .map((n) => String(/^0[0-7]+$/.test(n) ? Number.parseInt(n, 8) : Number(n)))
-    .join(' ')
+  const words = oneSpaced(text.replace(/\s[#;].*$/, '')).split(' ')
+  if (!words.every((word) => /^-?(0x[\da-f]+|\d+)$/i.test(word))) return oneSpaced(text)
+  return words.map((word) => String(/^0[0-7]+$/.test(word) ? Number.parseInt(word, 8) : Number(word))).join(' ')
 }

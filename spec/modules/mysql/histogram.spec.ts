@@ -1,0 +1,341 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { Task } from '../../../dsl/task.ts'
+import type { Failure } from '../../../errors/failure.ts'
+import { mysqlHistogram, service } from '../../../index.ts'
+import { identifier, literal, maintenance } from '../../../modules/mysql/client.ts'
+import { columnHistogram, databaseServer, type Histogram } from '../../../modules/mysql/column-histogram.ts'
+import { mockHost } from '../../../testing/mock-host.ts'
+import { run } from '../../../testing/run.ts'
+import { shells } from '../../connection/shells.ts'
+import { answers, inShell, readScript } from '../answers.ts'
+
+const fixture = (name: string) => readFileSync(new URL(`../../fixtures/mysql/${name}`, import.meta.url))
+const problems = (task: unknown) => (task as { problems: readonly Failure[] }).problems.map(({ message }) => message)
+const column = { schema: 'shop', table: 'bookings', column: 'session_date' }
+const place = columnHistogram(column)
+const onDate = mysqlHistogram('bookings').on('session_date')
+const hundred = onDate.buckets(100).in('shop')
+const histogram = (buckets: number, more: Partial<Histogram> = {}): Histogram =>
+  ({ type: 'histogram', server: 'mysql', buckets, form: 'JSON', auto: false, ...more }) as Histogram
+const absent: Histogram = { type: 'absent', server: 'mysql' }
+const mariadb = { server: 'mariadb', version: '10.11.18-MariaDB-0+deb12u1', readOnly: false } as const
+const refusal = async (task: Task, host = mockHost('db1')) => (await run(task, host, { check: true })).tasks[0]!.failure
+const onMariadb = () => mockHost('db1').has(databaseServer(), mariadb).has(place, { type: 'absent', server: 'mariadb' })
+
+describe('mysqlHistogram()', () => {
+  it('is a task only where the schema is said', async () => {
+    // @ts-expect-error -- no column
+    const table: Task = mysqlHistogram('bookings')
+    // @ts-expect-error -- no number of buckets
+    const ofColumn: Task = onDate
+    // @ts-expect-error -- no schema
+    const sized: Task = onDate.buckets(100)
+    await expect(run(table, mockHost('db1'))).rejects.toThrow('mysqlHistogram bookings lacks .on(column)')
+    await expect(run(ofColumn, mockHost('db1'))).rejects.toThrow(
+      'mysqlHistogram bookings.session_date lacks .buckets(count) or absent()',
+    )
+    await expect(run(sized, mockHost('db1'))).rejects.toThrow('mysqlHistogram bookings.session_date lacks .in(schema)')
+  })
+
+  it.each([0, 1025, -1, 1.5, Number.NaN])('refuses %d buckets before any connection (MySQL says 1690)', (count) => {
+    expect(problems(onDate.buckets(count))).toEqual([
+      `mysqlHistogram bookings.session_date: ${count} is not a number of buckets from 1 to 1024`,
+    ])
+  })
+
+  it('refuses names that are none, and contradictions', () => {
+    expect(problems(mysqlHistogram(''))).toEqual(['mysqlHistogram: table: a name is empty'])
+    expect(problems(mysqlHistogram('a\tb'))).toEqual(['mysqlHistogram: table: "a\\tb" holds a control character'])
+    expect(problems(mysqlHistogram('a').on('b '))).toEqual(['mysqlHistogram: column: "b " ends with a blank'])
+    expect(problems(onDate.buckets(1).in('x'.repeat(65)))).toEqual([
+      `mysqlHistogram: schema: "${'x'.repeat(65)}" is longer than 64 characters`,
+    ])
+    expect(problems(onDate.absent().in('shop').autoUpdate())).toEqual([
+      'mysqlHistogram shop.bookings.session_date: no histogram cannot be updated',
+    ])
+    expect(problems(hundred.defaultsFile('my.cnf'))).toEqual([
+      'mysqlHistogram shop.bookings.session_date: "my.cnf" is not an absolute path',
+    ])
+  })
+
+  it('makes, changes and drops a histogram; the same number again is no change', async () => {
+    const host = mockHost('db1')
+    const said = async (task: Task) =>
+      (await run(task, host)).changes.map(({ label, before, after }) => `${label}: ${before} → ${after}`)
+    expect(await said(hundred)).toEqual(['shop.bookings.session_date: absent → 100 buckets'])
+    expect(await said(hundred)).toEqual([])
+    expect(await said(onDate.buckets(50).in('shop').autoUpdate())).toEqual([
+      'shop.bookings.session_date: 100 buckets → 50 buckets, auto update',
+    ])
+    // What it does not say stays.
+    expect(await said(onDate.buckets(50).in('shop'))).toEqual([])
+    expect(await said(onDate.absent().in('shop'))).toEqual([
+      'shop.bookings.session_date: 50 buckets, auto update → absent',
+    ])
+    expect(await said(onDate.absent().in('shop'))).toEqual([])
+  })
+
+  it('makes of another form the one that keeps the number: DOUBLE_PREC_HB is what MariaDB makes by itself', async () => {
+    const host = onMariadb().has(place, histogram(100, { server: 'mariadb', form: 'DOUBLE_PREC_HB' }))
+    expect((await run(hundred, host)).changes.map(({ before, after }) => `${before} → ${after}`)).toEqual([
+      '100 buckets DOUBLE_PREC_HB → 100 buckets',
+    ])
+  })
+
+  it('waits for a server that an earlier task starts', async () => {
+    const host = mockHost('db1').cannotRead(place, 'The database server does not answer.')
+    const result = await run([service('mysql').started(), hundred], host, { check: true })
+    expect(result.tasks.map(({ outcome }) => outcome)).toEqual(['changed', 'changed'])
+    expect((await run(hundred, host, { check: true })).tasks[0]!.failure).toMatchObject({ code: 'E_UNREADABLE' })
+  })
+})
+
+describe('mysqlHistogram() in the plan', () => {
+  it.each<[Histogram, string, string | undefined]>([
+    [
+      { type: 'missing', what: 'schema', nearest: 'shops' },
+      'The database server has no schema shop.',
+      'Did you mean shops?',
+    ],
+    [
+      { type: 'missing', what: 'table', nearest: 'booking' },
+      'The schema shop has no table bookings.',
+      'Did you mean booking?',
+    ],
+    [{ type: 'missing', what: 'column' }, 'The table shop.bookings has no column session_date.', undefined],
+  ])('refuses %j', async (now, message, hint) => {
+    const host = mockHost('db1').has(place, now)
+    expect(await refusal(hundred, host)).toMatchObject({ code: 'E_REFUSED', message, hint })
+    expect((await run(onDate.absent().in('shop'), host)).hosts).toEqual({ db1: 'ok' })
+  })
+
+  it('refuses more than 255 buckets on MariaDB, which would cut them with a warning', async () => {
+    const message = 'MariaDB keeps at most 255 buckets, and would take 255 for 300.'
+    expect(await refusal(onDate.buckets(300).in('shop'), onMariadb())).toMatchObject({ code: 'E_REFUSED', message })
+    expect(await refusal(onDate.buckets(255).in('shop'), onMariadb())).toBeUndefined()
+    expect(await refusal(onDate.buckets(1024).in('shop'))).toBeUndefined()
+  })
+
+  it.each([
+    [
+      { ...mariadb, version: '10.6.1-MariaDB' },
+      'MariaDB 10.6.1-MariaDB does not keep how many buckets were asked for; 10.8 does.',
+    ],
+    [{ server: 'mysql', version: '5.7.44', readOnly: false } as const, 'MySQL 5.7.44 has no histograms; 8.0 has.'],
+    [{ server: 'mysql', version: '9.7.4-2', readOnly: true } as const, 'The database server (9.7.4-2) is read-only.'],
+  ])('refuses what the server cannot do: %j', async (server, message) => {
+    expect(await refusal(hundred, mockHost('db1').has(databaseServer(), server))).toMatchObject({ message })
+  })
+
+  it('refuses .autoUpdate() where the server does not know it', async () => {
+    const auto = hundred.autoUpdate()
+    expect((await refusal(auto, onMariadb()))?.message).toMatch(
+      /^MariaDB .* does not make histograms anew by itself\.$/,
+    )
+    const old = mockHost('db1').has(databaseServer(), { server: 'mysql', version: '8.0.36', readOnly: false })
+    expect((await refusal(auto, old))?.message).toBe('MySQL 8.0.36 does not make histograms anew by itself; 8.4 does.')
+  })
+})
+
+describe('columnHistogram()', () => {
+  const asked = [
+    column,
+    { ...column, column: 'status' },
+    { ...column, column: 'sesion_date' },
+    { schema: 'shop', table: 'booking', column: 'x' },
+    { schema: 'shopp', table: 'bookings', column: 'x' },
+    { schema: 'shop', table: 'we`ird ta;ble', column: 'co`l \'"x\\' },
+    { ...column, column: 'note' },
+  ]
+  const read = (name: string) =>
+    answers<unknown>([databaseServer(), ...asked.map((each) => columnHistogram(each))], { stdout: fixture(name) })
+  const missing: Histogram[] = [
+    { type: 'missing', what: 'column', nearest: 'session_date' },
+    { type: 'missing', what: 'table', nearest: 'bookings' },
+    { type: 'missing', what: 'schema', nearest: 'shop' },
+  ]
+
+  it('reads what was asked for, never what came out: status has two values, and a hundred buckets', () => {
+    expect(read('read-mysql.out')).toEqual([
+      { server: 'mysql', version: '9.7.4-2', readOnly: false },
+      histogram(100, { auto: true }),
+      histogram(100),
+      ...missing,
+      histogram(5),
+      histogram(300),
+    ])
+  })
+
+  it('reads JSON_HB by its target, and takes a row of size 0 for none', () => {
+    const json = { server: 'mariadb', form: 'JSON_HB' } as const
+    expect(read('read-mariadb.out')).toEqual([
+      mariadb,
+      histogram(9, json),
+      histogram(100, json),
+      ...missing,
+      histogram(5, json),
+      { type: 'absent', server: 'mariadb' },
+    ])
+    const rows = [
+      '{"version": "10.11.18-MariaDB", "readOnly": 0}',
+      '{"ask": 0, "column": "session_date"}',
+      '{"ask": 0, "form": null, "buckets": "0"}',
+    ]
+    expect(answers([place], { stdout: Buffer.from(rows.join('\n')) })).toEqual([{ type: 'absent', server: 'mariadb' }])
+  })
+
+  it.each<[number, string, string, string | undefined]>([
+    [
+      127,
+      'sh: mariadb: not found',
+      'The client mysql is not installed on this host.',
+      "Install it before: aptPackage('default-mysql-client').",
+    ],
+    [
+      1,
+      "ERROR 2002 (HY000): Can't connect to local server through socket '/run/mysqld/mysqld.sock' (2)",
+      'The database server does not answer.',
+      "Start it before: service('mysql').started(), or service('mariadb').",
+    ],
+    [
+      1,
+      "ERROR 1698 (28000): Access denied for user 'root'@'localhost'",
+      'The database server does not let this user in.',
+      'root gets in over the socket: `.become()`; or give a file of options with `.defaultsFile(path)`.',
+    ],
+    [
+      1,
+      '--------------\nselect 1\n--------------\n\nERROR 1142 (42000) at line 1: SELECT command denied',
+      'ERROR 1142 (42000) at line 1: SELECT command denied',
+      undefined,
+    ],
+    [
+      1,
+      'mysql: [ERROR] Failed to open required defaults file: /root/x.cnf\nmysql: [ERROR] Fatal error in defaults handling.',
+      'mysql: [ERROR] Failed to open required defaults file: /root/x.cnf',
+      undefined,
+    ],
+  ])('says why nobody answered: %i %s', (status, stderr, message, hint) => {
+    expect(answers([place], { status, stderr })).toEqual([
+      expect.objectContaining({ code: 'E_UNREADABLE', message, hint }),
+    ])
+  })
+
+  it('says what it did not understand: of a boolean variable MariaDB makes JSON that is none', () => {
+    const stdout = Buffer.from('{"version": "10.11.18-MariaDB", "readOnly": OFF}\n')
+    expect(answers([place], { stdout })).toEqual([expect.objectContaining({ code: 'E_PROBE_UNPARSABLE' })])
+  })
+
+  it('asks for all columns with one client, whose statements are no arguments', () => {
+    const script = readScript(asked.map((each) => columnHistogram(each, '/etc/mysql/fleet.cnf')))
+    expect(script.text).toBe(`if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
+$c --defaults-extra-file=/etc/mysql/fleet.cnf --batch --skip-column-names --raw --connect-timeout=10 --default-character-set=utf8mb4`)
+    expect(String(script.input).split('\n')).toHaveLength(1 + 5 * asked.length + 1)
+    expect(String(script.input)).not.toContain('ird')
+  })
+
+  it.each<[string, Histogram, Histogram, string]>([
+    [
+      'makes',
+      histogram(100),
+      absent,
+      'analyze table `shop`.`bookings` update histogram on `session_date` with 100 buckets;\n',
+    ],
+    [
+      'lets MySQL make it anew',
+      histogram(100, { auto: true }),
+      histogram(100),
+      'analyze table `shop`.`bookings` update histogram on `session_date` with 100 buckets auto update;\n',
+    ],
+    [
+      'turns that off',
+      histogram(100),
+      histogram(100, { auto: true }),
+      'analyze table `shop`.`bookings` update histogram on `session_date` with 100 buckets manual update;\n',
+    ],
+    ['drops', absent, histogram(100), 'analyze table `shop`.`bookings` drop histogram on `session_date`;\n'],
+    [
+      'drops on MariaDB, which has no word for it',
+      { type: 'absent', server: 'mariadb' },
+      histogram(100, { server: 'mariadb', form: 'JSON_HB' }),
+      'set session histogram_size = 0;\nanalyze table `shop`.`bookings` persistent for columns (`session_date`) indexes ();\n',
+    ],
+  ])('%s', (_, to, from, input) => {
+    const script = place.write!(to, from)
+    expect(script.input).toBe(input)
+    expect(script.touched).toEqual([])
+  })
+
+  it('makes on MariaDB, and lets a column without values be an error, of which the server says nothing', () => {
+    const script = place.write!(histogram(100, { server: 'mariadb', form: 'JSON_HB' }), {
+      type: 'absent',
+      server: 'mariadb',
+    })
+    expect(String(script.input).split('\n').slice(0, 2)).toEqual([
+      "set session histogram_size = 100, histogram_type = 'JSON_HB';",
+      'analyze table `shop`.`bookings` persistent for columns (`session_date`) indexes ();',
+    ])
+    expect(script.input).toContain("'Error', 'MariaDB made no histogram, since the column has no values.'")
+  })
+
+  it('quotes names and texts', () => {
+    expect(identifier("we`ird; ta'ble", 'x')).toBe("`we``ird; ta'ble`.`x`")
+    expect(literal("it's ü\\")).toBe("_utf8mb4 x'6974277320c3bc5c'")
+    expect(columnHistogram({ schema: 'a/b', table: 'c', column: 'd' }).key).toBe('mysql:histogram/a%2Fb/c/d')
+  })
+})
+
+describe('errors that come as rows, with exit status 0', () => {
+  const wrong = [
+    ["shop.bookings\thistogram\tError\tThe column 'nosuch' does not exist.", "The column 'nosuch' does not exist."],
+    [
+      "shop.bookings\thistogram\tError\tThe column 'code' is covered by a single-part unique index.",
+      "The column 'code' is covered by a single-part unique index.",
+    ],
+    [
+      "shop.bookings\thistogram\tError\tThe column 'doc' has an unsupported data type.",
+      "The column 'doc' has an unsupported data type.",
+    ],
+    [
+      "shop.bookings\thistogram\tError\tNo histogram statistics found for column 'x'.",
+      "No histogram statistics found for column 'x'.",
+    ],
+    // The name of the table is empty.
+    ['\thistogram\tError\tThe server is in read-only mode.', 'The server is in read-only mode.'],
+    [
+      'shop.bookings\tanalyze\tstatus\tEngine-independent statistics collected\nshop.bookings\tanalyze\terror\tInvalid argument',
+      'Invalid argument',
+    ],
+    [
+      "shop.bookings\tanalyze\tstatus\tcollected\nshop.bookings\tanalyze\tWarning\tEngine-independent statistics are not collected for column 'doc'\nshop.bookings\tanalyze\tstatus\tOK",
+      "Engine-independent statistics are not collected for column 'doc'",
+    ],
+  ] as const
+  const fine = [
+    "shop.bookings\thistogram\tstatus\tHistogram statistics created for column 'error'.",
+    'shop.error\tanalyze\tstatus\tEngine-independent statistics collected\nshop.error\tanalyze\tstatus\tOK',
+  ]
+  const script = maintenance(['analyze table x'], undefined)
+  const printing = (rows: string) => ({ mysql: `cat >/dev/null; cat <<'END'\n${rows}\nEND` })
+
+  describe.each(shells)('in $title', ({ name, there }) => {
+    it.skipIf(!there)('fail the script in the words of the server', () => {
+      for (const [rows, words] of wrong) {
+        expect(inShell(name, script, printing(rows))).toMatchObject({ status: 1, stderr: `${words}\n` })
+      }
+    })
+
+    it.skipIf(!there)('are told from statuses', () => {
+      for (const rows of fine) expect(inShell(name, script, printing(rows))).toMatchObject({ status: 0, stderr: '' })
+    })
+
+    it.skipIf(!there)('leave real errors as they are, and statements to standard input', () => {
+      const mysql = 'read -r sql; echo "ERROR 1064 near $sql" >&2; exit 1'
+      expect(inShell(name, script, { mysql })).toMatchObject({
+        status: 1,
+        stderr: 'ERROR 1064 near analyze table x;\n',
+      })
+    })
+  })
+})
