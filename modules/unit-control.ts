@@ -73,7 +73,7 @@ export function moveUnit(name: string, to: UnitState | null, from: UnitState | n
   const starts = will.active && !was.active
   const stops = was.active && !will.active
   const verb = will.enabled === was.enabled ? undefined : installs[will.enabled]
-  const unmask = was.enabled === 'masked' && will.enabled !== 'masked' ? [sh`systemctl unmask -- ${name} || exit`] : []
+  const unmask = was.enabled === 'masked' && to?.enabled !== 'masked' ? [sh`systemctl unmask -- ${name} || exit`] : []
   if (starts && verb === 'enable') return lines(...unmask, control, enableAndStart(name))
   const install = verb ? [sh`systemctl ${[verb, ...(stops ? ['--now'] : [])]} -- ${name} || exit`] : []
   const stop = stops && !verb ? [sh`systemctl stop -- ${name} || exit`] : []

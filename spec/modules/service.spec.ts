@@ -156,6 +156,7 @@ settle nginx.service || words nginx.service`,
       'systemctl unmask -- nginx.service || exit\nsystemctl enable -- nginx.service || exit',
     ],
     [null, on, 'systemctl disable --now -- nginx.service || exit'],
+    [null, { enabled: 'masked', active: false }, 'systemctl unmask -- nginx.service || exit'],
   ] as const)('to %j from %j', (to, from, script) => {
     expect(text(to, from)).toBe(script)
   })
