@@ -53,7 +53,7 @@ export function keyName(key: string): Parsed<string> {
   return { problem: `${shown} is not the name of a kernel parameter, such as net.core.rmem_max` }
 }
 
-export function showKernelValue(value: KernelValue): string {
+function showKernelValue(value: KernelValue): string {
   if (typeof value === 'string') return value === '' ? 'empty' : value
   return value.type === 'read-only' ? `${value.value} (read-only)` : value.type
 }

@@ -24,7 +24,7 @@ type PortRange = number | `${number}-${number}`
 const largestInt = 2 ** 31 - 1
 
 /** Units, arity and limits are those of the kernel's documentation (`Documentation/admin-guide/sysctl/`) and were tried on Linux 7.2. */
-export const wellKnown = {
+const wellKnown = {
   'fs.aio-max-nr': integer('65536', { max: Number.MAX_SAFE_INTEGER }),
   'fs.file-max': integer(undefined, { max: Number.MAX_SAFE_INTEGER }),
   'fs.inotify.max_queued_events': integer('16384'),

@@ -6,7 +6,7 @@ import { type Output, tail } from '../../probe/probe.ts'
 import { type Script, sh } from '../../shell/script.ts'
 
 /** A name as MySQL and MariaDB take it: any character but NUL, up to 64 of them, no blank at the end. */
-export function nameProblem(name: string): string | undefined {
+function nameProblem(name: string): string | undefined {
   const shown = JSON.stringify(name)
   if (name === '') return 'a name is empty'
   // oxlint-disable-next-line no-control-regex -- they would tear the client's lines
