@@ -139,8 +139,8 @@ function cut(script: Script, deadline: number | undefined, stderr: Buffer): Fail
   })
 }
 
-/** The first line of a script that says something, for a reader. */
-function brief({ text }: Script): string {
-  const line = text.split('\n').find((l) => l.trim() !== '') ?? ''
+/** What a script is called, or its first line that says something. */
+function brief({ text, words }: Script): string {
+  const line = words ?? text.split('\n').find((l) => l.trim() !== '') ?? ''
   return line.length > 100 ? `${line.slice(0, 99)}…` : line
 }

@@ -12,20 +12,24 @@ export class Script {
   readonly input: string | Uint8Array | undefined
   /** Keys of places that it changes beside its own; undefined means it may change anything. */
   readonly touched: readonly string[] | undefined
-  private constructor(text: string, input: string | Uint8Array | undefined, touched: readonly string[] | undefined) {
+  /** What a reader is told was run, where the first line does not say it. */
+  readonly words: string | undefined
+
+  private constructor({ text, input, touched, words }: Omit<Script, 'reading' | 'touches' | 'called'>) {
     this.text = text
     this.input = input
     this.touched = touched
+    this.words = words
   }
 
   /** @internal Made by `sh` only. */
   static of(text: string): Script {
-    return new Script(text, undefined, undefined)
+    return new Script({ text, input: undefined, touched: undefined, words: undefined })
   }
 
   /** Gives the script its standard input, byte for byte; the way for contents and for whatever must not be an argument. */
   reading(input: string | Uint8Array): Script {
-    return new Script(this.text, input, this.touched)
+    return new Script({ ...this, input })
   }
 
   /**
@@ -33,7 +37,12 @@ export class Script {
    * A script that says nothing may change anything: everything later is read again.
    */
   touches(...keys: readonly string[]): Script {
-    return new Script(this.text, this.input, [...(this.touched ?? []), ...keys])
+    return new Script({ ...this, touched: [...(this.touched ?? []), ...keys] })
+  }
+
+  /** Says in a few words what it runs, where its first line does not: `systemctl restart nginx.service`. A failure tells it; no secret may be in it. */
+  called(words: string): Script {
+    return new Script({ ...this, words })
   }
 }
 
@@ -50,9 +59,14 @@ export function sh(strings: TemplateStringsArray, ...holes: readonly Hole[]): Sc
   return fed(Script.of(text), holes)
 }
 
-/** Scripts one after another, each on lines of its own; what they touch is the union, and one of them may have an input. */
+/**
+ * Scripts one after another, each on lines of its own; what they touch is the union, one of them may have an input, and what
+ * some are called they are called together.
+ */
 export function lines(...scripts: readonly Script[]): Script {
-  const joined = fed(Script.of(scripts.map((script) => script.text).join('\n')), scripts)
+  const words = [...new Set(scripts.flatMap((script) => script.words ?? []))].join('; ')
+  const all = fed(Script.of(scripts.map((script) => script.text).join('\n')), scripts)
+  const joined = words === '' ? all : all.called(words)
   return scripts.every((script) => script.touched) ? joined.touches(...scripts.flatMap((s) => s.touched ?? [])) : joined
 }
 

@@ -116,7 +116,11 @@ describe('over a real shell', () => {
     expect(told[1]?.failure).toMatchObject({
       code: 'E_COMMAND',
       message: 'no such device',
-      seen: { status: 3, output: 'no such device' },
+      seen: {
+        command: `sh -c 'echo "no such device" >&2; exit 3' sh ${join(root, 'two')}`,
+        status: 3,
+        output: 'no such device',
+      },
     })
     expect(readdirSync(root)).toEqual(['one'])
     expect(trips).toBe(4)
@@ -143,7 +147,7 @@ describe('over a real shell', () => {
 
   it('runs handlers once, in one trip, and tells which failed', async () => {
     const good = handler('note', sh`echo x >>${join(root, 'log')}`)
-    const bad = handler('reload', sh`echo 'Unit is masked.' >&2; exit 1`)
+    const bad = handler('reload', sh`echo 'Unit is masked.' >&2; exit 1`.called('systemctl reload nginx.service'))
     const tasks = [
       file(join(root, 'a')).content('a').notify(good, bad),
       file(join(root, 'b')).content('b').notify(good),
@@ -153,6 +157,7 @@ describe('over a real shell', () => {
       ['note', 'done', undefined],
       ['reload', 'failed', 'Unit is masked.'],
     ])
+    expect(reactions[1]?.failure?.seen).toMatchObject({ command: 'systemctl reload nginx.service', status: 1 })
     expect(readFileSync(join(root, 'log'), 'utf8')).toBe('x\n')
     expect(trips).toBe(5)
     expect(recap.hosts.failed).toBe(1)

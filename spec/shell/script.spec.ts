@@ -32,3 +32,12 @@ it('keeps the standard input of what it is made of, and refuses two', () => {
   expect(() => lines(fed, fed)).toThrow(RangeError)
   expect(() => sh`${fed}; ${fed}`).toThrow(RangeError)
 })
+
+it('is called by what it runs, on copies and in what is made of it', () => {
+  const script = sh`f() { go; }; f`.called('systemctl restart nginx.service')
+  expect(script.words).toBe('systemctl restart nginx.service')
+  expect(script.reading('x').touches('unit:*').words).toBe(script.words)
+  expect(lines(sh`true`, script, script).words).toBe(script.words)
+  expect(lines(sh`a`.called('one'), sh`b`, sh`c`.called('two')).words).toBe('one; two')
+  expect(lines(sh`a`, sh`b`).words).toBeUndefined()
+})
