@@ -41,8 +41,10 @@ export async function openSession(spawn: Spawn, options: OpenOptions, traffic: T
   traffic.trips++
   const channel = await spawn(become?.command ?? program)
   const host = new Host(channel, traffic, marker, become)
-  const greeting = await host.greeted(options.greet !== undefined)
-  return { greeting, run: (requests) => host.run(requests), close: () => host.close() }
+  const greeting = host.greeted(options.greet !== undefined)
+  // A channel may hand on at once what has come already, so there must be somebody who waits for it.
+  host.listen()
+  return { greeting: await greeting, run: (requests) => host.run(requests), close: () => host.close() }
 }
 
 class Host {
@@ -52,6 +54,7 @@ class Host {
   readonly #become: Becoming | undefined
   readonly #answers = new AnswerReader((id, answer) => this.#answered(id, answer))
   readonly #closed: Promise<void>
+  #onClosed: () => void = () => {}
   #greeted: { readonly resolve: () => void; readonly reject: (failure: Failure) => void } | undefined
   #waiting: Waiting[] = []
   #idle: ((nothing?: unknown) => void)[] = []
@@ -69,13 +72,17 @@ class Host {
     this.#marker = Buffer.from(`${marker}\n`)
     this.#become = become
     this.#closed = new Promise((resolve) => {
-      channel.onClose((end) => {
-        this.#lose(this.#ended(end))
-        resolve()
-      })
+      this.#onClosed = resolve
     })
-    channel.onStdout((data) => this.#onStdout(data))
-    channel.onStderr((data) => this.#onStderr(data))
+  }
+
+  listen(): void {
+    this.#channel.onClose((end) => {
+      this.#lose(this.#ended(end))
+      this.#onClosed()
+    })
+    this.#channel.onStdout((data) => this.#onStdout(data))
+    this.#channel.onStderr((data) => this.#onStderr(data))
   }
 
   /** Waits for the marker, and for the output of the greet script. */

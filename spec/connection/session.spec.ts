@@ -242,6 +242,13 @@ function mark(whole: Buffer, host: FakeHost): Buffer {
   return Buffer.from(whole.toString('latin1').replace(/M+/, host.marker), 'latin1')
 }
 
+it('hears a host that has greeted before anybody listened', async () => {
+  const host = new FakeHost()
+  host.early = () => `\n${host.marker}\n0 0 0 3 0\nhi\n`
+  const { session } = await host.open({ greet: 'echo hi' })
+  expect((await session).greeting.toString()).toBe('hi\n')
+})
+
 /** The far end of a channel, in the hands of a spec. */
 class FakeHost {
   command = ''
@@ -249,6 +256,9 @@ class FakeHost {
   readonly written: Buffer[] = []
   readonly #listeners: { stdout: (data: Buffer) => void; stderr: (data: Buffer) => void } = { stdout() {}, stderr() {} }
   #close: (end: { status: number | undefined; failure?: Failure }) => void = () => {}
+
+  /** What was said before anybody listened: it is handed on at once. */
+  early: (() => string) | undefined
 
   /** Opens a session, and comes back when what the host says is heard. */
   async open(options: OpenOptions): Promise<{ readonly session: Promise<Session> }> {
@@ -258,7 +268,10 @@ class FakeHost {
       const channel: Channel = {
         write: (data) => void this.written.push(Buffer.from(data as string)),
         end: () => {},
-        onStdout: (listener) => void (this.#listeners.stdout = listener),
+        onStdout: (listener) => {
+          this.#listeners.stdout = listener
+          if (this.early) this.says(this.early())
+        },
         onStderr: (listener) => {
           this.#listeners.stderr = listener
           connected()
