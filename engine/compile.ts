@@ -100,7 +100,8 @@ function compileTask(task: Task, index: number, play: Play): CompiledTask {
   return {
     info: { index, module: task.module, title: titleOf(task), place: placeIn(task, play) },
     task,
-    wishes: wishesOf(task),
+    // What a wrong task wishes may be a place that cannot be named: a path with a NUL byte.
+    wishes: problemsOf(task).length > 0 ? [] : wishesOf(task),
     handlers: handlersOf(task),
     as: task.keywords.become ?? play.become,
   }

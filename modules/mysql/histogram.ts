@@ -99,7 +99,9 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
    */
   defaultsFile(path: string): MysqlHistogram {
     return this.with<MysqlHistogram>({ file: path }).wrong(
-      path.startsWith('/') ? undefined : `mysqlHistogram ${this.id}: ${JSON.stringify(path)} is not an absolute path`,
+      path.startsWith('/') && !path.includes('\0')
+        ? undefined
+        : `mysqlHistogram ${this.id}: ${JSON.stringify(path)} is not an absolute path`,
     )
   }
 

@@ -70,8 +70,9 @@ export class TcQdisc extends Task implements TcQdiscStart {
   constructor(device: string) {
     super()
     this.id = device
-    // As the kernel's own check of a name.
-    if (/^[^\s/:]{1,15}$/.test(device) && device !== '.' && device !== '..') return
+    // As the kernel's own check of a name, which ends at a NUL byte.
+    // oxlint-disable-next-line no-control-regex -- a shell word cannot hold one
+    if (/^[^\s/:\0]{1,15}$/.test(device) && device !== '.' && device !== '..') return
     return this.wrong(`tcQdisc(${JSON.stringify(device)}): not the name of a network device`)
   }
 

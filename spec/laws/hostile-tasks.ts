@@ -1,0 +1,131 @@
+/** Every place of every module that takes a text: tasks made from one that a stranger chose. */
+
+import * as words from '../../index.ts'
+import type { Task } from '../../dsl/task.ts'
+
+type Make = (text: string) => readonly (() => Task)[]
+
+const php = () =>
+  words
+    .nginxEarlyHints('site')
+    .serverName('a.example')
+    .tls({ certificate: '/etc/ssl/cert.pem', key: '/etc/ssl/key.pem' })
+    .root('/srv')
+    .fastcgi('/run/php.sock')
+const key = 'AAAAC3NzaC1lZDI1NTE5AAAAIOuB3xXnTgpTAjrQUNOZ4FR4KTWqVvbWLg5S6Ze4cWpJ'
+
+/** By the names that a play calls them. */
+export const hostileTasks: Readonly<Record<string, Make>> = {
+  aptPackage: (text) => [
+    () => words.aptPackage(text),
+    () => words.aptPackage('nginx').version(text),
+    () => words.aptPackage(text).purged(),
+  ],
+  authorizedKey: (text) => [
+    () => words.authorizedKey(text).add(`ssh-ed25519 ${key}`),
+    () => words.authorizedKey('root').add(`ssh-ed25519 ${key} ${text}`),
+    () => words.authorizedKey('root').only(`${text} ssh-ed25519 ${key}`),
+    () => words.authorizedKey('root').remove(text),
+  ],
+  block: (text) => [
+    () => words.block(`/etc/${text}`, 'law').content('x', { create: true }),
+    () => words.block('/etc/law', text).content('x', { create: true }),
+    () => words.block('/etc/law', 'law').content(text, { create: true, after: text }),
+  ],
+  command: (text) => [
+    () => words.command(text, words.sh`true`).creates('/law'),
+    () => words.command('law', words.sh`true`).creates(`/${text}`),
+    () =>
+      words
+        .command('law', words.sh`: ${text.replaceAll('\0', '')}`)
+        .in(`/${text}`)
+        .unless(words.sh`true`),
+  ],
+  cron: (text) => [
+    () => words.cron(text).schedule('@daily').runs('true'),
+    () => words.cron('law').schedule(text).runs('true'),
+    () => words.cron('law').schedule('@daily').runs(text),
+    () => words.cron('law').schedule('@daily').as(text).runs('true'),
+    () => words.cron('law').as('www-data').inCrontab().schedule('@daily').runs(text),
+    () => words.cron('law').schedule('@daily').env({ LAW: text }).runs('true'),
+    () =>
+      words
+        .cron('law')
+        .schedule('@daily')
+        .env({ [text]: 'x' })
+        .runs('true'),
+  ],
+  directory: (text) => [
+    () => words.directory(`/srv/${text}/a`).owner(text),
+    () => words.directory(`/srv/${text}`).absent({ recursive: true }),
+  ],
+  file: (text) => [
+    () => words.file(`/srv/${text}`).content(text).owner(text, text),
+    () => words.file(`/srv/${text}/a`).absent(),
+  ],
+  group: (text) => [() => words.group(text), () => words.group(text).absent()],
+  line: (text) => [
+    () => words.line(`/etc/${text}`).present('x', { create: true }),
+    () => words.line('/etc/law').present(text, { create: true, after: text }),
+    () => words.line('/etc/law').absent(text),
+  ],
+  link: (text) => [() => words.link(`/srv/${text}`).to(text), () => words.link(`/srv/${text}`).absent()],
+  mysqlHistogram: (text) => [
+    () => words.mysqlHistogram(text).on(text).buckets(7).in(text),
+    () => words.mysqlHistogram('a').on('b').absent().in(text),
+    () => words.mysqlHistogram('a').on('b').buckets(7).in('c').defaultsFile(`/root/${text}`),
+  ],
+  nginxEarlyHints: (text) => [
+    () => words.nginxEarlyHints(text).serverName('a.example').tls({ certificate: '/a', key: '/b' }).forward('http://b'),
+    () => php().serverName(text).preload('/a.css', { as: 'style' }).hop(),
+    () => php().root(`/srv/${text}`).fastcgi(`/run/${text}`).preload('/a.css', { as: 'style' }).edge(),
+    () =>
+      php()
+        .preload(`/${text}`, { as: 'style', type: text as never })
+        .edge(),
+    () =>
+      php()
+        .tls({ certificate: `/${text}`, key: `/${text}` })
+        .preload('/a.css', { as: 'style' })
+        .hop(),
+    () => php().forward(`http://${text}`),
+  ],
+  service: (text) => [
+    () => words.service(text).enabled().started(),
+    () => words.service(text).masked(),
+    () => words.service(`law@${text}`).disabled().stopped(),
+  ],
+  sysctl: (text) => [
+    () => words.sysctl(text).set('net.core.rmem_max', '1MiB', text),
+    () => words.sysctl('law').set(text as never, '1' as never),
+    () => words.sysctl('law').set(`net.ipv4.conf.${text}.rp_filter` as never, 1 as never),
+    () => words.sysctl('law').set('kernel.core_pattern', text),
+    () => words.sysctl(text).absent(),
+  ],
+  systemdDropIn: (text) => [
+    () => words.systemdDropIn(text, 'law').section('Service', { Nice: 1 }),
+    () => words.systemdDropIn('law', text).section('Service', { Nice: 1 }),
+    () => words.systemdDropIn('law', 'law').section('Service', { Environment: text }),
+    () => words.systemdDropIn('law', 'law').section(text, { [text]: 'x' }),
+  ],
+  systemdSocket: (text) => [
+    () => words.systemdSocket(text).listenStream('/run/law.sock'),
+    () => words.systemdSocket('law').listenStream(`/run/${text}`).owner(text, text),
+    () => words.systemdSocket('law').listenStream(text).service(text),
+    () => words.systemdSocket(text).absent(),
+  ],
+  systemdUnit: (text) => [
+    () => words.systemdUnit(text).section('Service', { ExecStart: '/bin/true' }),
+    () => words.systemdUnit(`${text}.service`).absent(),
+    () => words.systemdUnit('law.service').section('Service', { ExecStart: text }),
+    () => words.systemdUnit('law.service').content(text),
+  ],
+  tcQdisc: (text) => [() => words.tcQdisc(text).fqCodel({ limit: 1000 }), () => words.tcQdisc(text).absent()],
+  user: (text) => [
+    () => words.user(text).groups(text),
+    () => words.user('law').comment(text),
+    () => words.user('law').home(`/home/${text}`).shell(`/bin/${text}`),
+    () => words.user('law').group(text),
+    () => words.user(text).absent({ home: true }),
+  ],
+}
