@@ -139,8 +139,7 @@ function cut(script: Script, deadline: number | undefined, stderr: Buffer): Fail
   })
 }
 
-/** What a script is called, or its first line that says something. */
-function brief({ text, words }: Script): string {
-  const line = words ?? text.split('\n').find((l) => l.trim() !== '') ?? ''
+/** What was run, on a line of bearable length. */
+function brief({ brief: line }: Script): string {
   return line.length > 100 ? `${line.slice(0, 99)}…` : line
 }

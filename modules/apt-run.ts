@@ -52,7 +52,7 @@ export function installMissing(name: string, how: AptRun): Script {
     sh`set --
 for p in ${how.names}; do is "$p" installed || set -- "$@" "$p"; done
 run install ${recommends(how)} "$@"`,
-  )
+  ).called(`apt-get install ${how.names.join(' ')}`)
 }
 
 export function installVersion(name: string, version: string, how: AptRun): Script {
@@ -60,7 +60,7 @@ export function installVersion(name: string, version: string, how: AptRun): Scri
     apt,
     ...refreshed(how),
     sh`run install --allow-downgrades ${recommends(how)} ${`${name}=${version}`}`,
-  )
+  ).called(`apt-get install ${name}=${version}`)
 }
 
 /** Brings those of the task's packages that are installed to the version that apt would install. */
@@ -74,7 +74,7 @@ $(apt-cache policy ${name})
 END
 [ "$installed" != "$candidate" ] || exit 0
 run install --only-upgrade ${recommends(how)} ${how.names}`,
-  )
+  ).called(`apt-get install --only-upgrade ${how.names.join(' ')}`)
 }
 
 /** Removes those of the packages that are there; or, purging, those of which there is anything. */
@@ -91,7 +91,7 @@ END
 set --
 for p in ${names}; do gone "$p" || set -- "$@" "$p"; done
 run ${purge ? 'purge' : 'remove'} "$@"`,
-  )
+  ).called(`apt-get ${purge ? 'purge' : 'remove'} ${names.join(' ')}`)
 }
 
 function refreshed({ refresh }: AptRun): readonly Script[] {

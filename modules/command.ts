@@ -185,7 +185,9 @@ function question(guard: Guard, directory: string | undefined): Question {
 
 /** A directory that is not there is no answer of a guard. */
 function inside(directory: string | undefined, script: Script): Script {
-  return directory === undefined ? script : lines(sh`cd -- ${directory} || exit 126`.touches(), script)
+  return directory === undefined
+    ? script
+    : lines(sh`cd -- ${directory} || exit 126`.touches(), script).called(script.brief)
 }
 
 function inputProblem({ input }: Script): string | undefined {

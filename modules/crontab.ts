@@ -14,8 +14,11 @@ export function crontab(user: string): Resource<CrontabState | null> {
   return {
     key: `crontab:${user}`,
     label: `crontab of ${user}`,
-    read: Probe.script(sh`${program(user)}
-$crontab -l`, (output) => crontabState(user, output)),
+    read: Probe.script(
+      sh`${program(user)}
+$crontab -l`,
+      (output) => crontabState(user, output),
+    ),
     write: (to) => writeCrontab(user, to),
     show: (value) => (value ? `${value.lines.length} ${value.lines.length === 1 ? 'line' : 'lines'}` : 'absent'),
     text: (value) => value?.lines.map((line) => `${line}\n`).join(''),
@@ -32,14 +35,22 @@ function crontabState(user: string, output: Output): CrontabState | null {
     output.status === 127
       ? ['There is no cron on this host.', "Install it in an earlier task: aptPackage('cron')"]
       : [`The crontab of ${user} could not be read.`, undefined]
-  throw new Failure('E_UNREADABLE', reason, { hint, seen: { command: 'crontab -l', status: output.status, output: said } })
+  throw new Failure('E_UNREADABLE', reason, {
+    hint,
+    seen: { command: 'crontab -l', status: output.status, output: said },
+  })
 }
 
 /** crontab takes the new text whole or not at all, and says what is wrong with it. */
 function writeCrontab(user: string, to: CrontabState | null): Script {
-  const script = to === null ? sh`${program(user)}
-$crontab -r` : sh`${program(user)}
-$crontab -`.reading(to.lines.map((line) => `${line}\n`).join(''))
+  const script =
+    to === null
+      ? sh`${program(user)}
+$crontab -r`.called(`crontab -r -u ${user}`)
+      : sh`${program(user)}
+$crontab -`
+          .called(`crontab -u ${user} -`)
+          .reading(to.lines.map((line) => `${line}\n`).join(''))
   return script.touches()
 }
 

@@ -29,7 +29,7 @@ function scriptFor(path: string, to: FileState, from: FileState, bytes: Uint8Arr
       return from.type === 'directory' ? sh`rmdir -- ${path}` : sh`rm -f -- ${path}`
     case 'link':
       return sh`${aside(path)}
-ln -sT -- ${to.target} "$t" && mv -fT -- "$t" ${path} && trap - EXIT`
+ln -sT -- ${to.target} "$t" && mv -fT -- "$t" ${path} && trap - EXIT`.called(`ln -s ${to.target} ${path}`)
     case 'directory':
       return makeDirectory(path, to, from)
     case 'other':
@@ -51,7 +51,9 @@ function replaceFile(path: string, { mode, owner, group }: Owned): Script {
   return sh`${aside(path)}
 exec 4>"$t" || exit
 dd bs=65536 conv=fsync status=none >&4 || exit
-chown -- ${`${owner}:${group}`} /proc/self/fd/4 && chmod -- ${mode} /proc/self/fd/4 && mv -fT -- "$t" ${path} && trap - EXIT`
+chown -- ${`${owner}:${group}`} /proc/self/fd/4 && chmod -- ${mode} /proc/self/fd/4 && mv -fT -- "$t" ${path} && trap - EXIT`.called(
+    `write ${path}`,
+  )
 }
 
 /**
@@ -73,7 +75,7 @@ set -C`
 function makeDirectory(path: string, to: Owned, from: FileState): Script {
   if (from.type === 'directory') return chown(path, to, from, '0')
   // Closed until its owner is right.
-  return lines(sh`mkdir -m 0700 -- ${path} || exit`, chown(path, to, undefined, '0'))
+  return lines(sh`mkdir -m 0700 -- ${path} || exit`.called(`mkdir ${path}`), chown(path, to, undefined, '0'))
 }
 
 /**
@@ -82,9 +84,9 @@ function makeDirectory(path: string, to: Owned, from: FileState): Script {
  */
 function chown(path: string, { mode, owner, group }: Owned, from: Owned | undefined, digit = ''): Script {
   const chmod = sh`[ ! -L ${path} ] || { echo ${`${path} has become a link`} >&2; exit 1; }
-chmod -- ${digit + mode} ${path}`
+chmod -- ${digit + mode} ${path}`.called(`chmod ${mode} ${path}`)
   if (from?.owner === owner && from.group === group) return chmod
-  return lines(sh`chown -h -- ${`${owner}:${group}`} ${path} || exit`, chmod)
+  return lines(sh`chown -h -- ${`${owner}:${group}`} ${path} || exit`.called(`chown ${owner}:${group} ${path}`), chmod)
 }
 
 function sameContent(a: FileState & { type: 'file' }, b: FileState & { type: 'file' }): boolean {

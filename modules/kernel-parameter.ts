@@ -122,7 +122,9 @@ function write(name: string, to: KernelValue): Script {
   return sh`e=$(printf '%s\n' ${value} | tee -- ${`/proc/sys/${swapped(name)}`} 2>&1 >/dev/null) || {
   printf '%s %s\n' ${`The kernel refused ${JSON.stringify(value)} for ${name}:`} "$e" >&2
   exit 1
-}`.touches(...moved(name))
+}`
+    .called(`write ${value} to /proc/sys/${swapped(name)}`)
+    .touches(...moved(name))
 }
 
 /** Keys that follow another one. */

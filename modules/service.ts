@@ -184,7 +184,7 @@ before=$id
 go restart ${whole} || words ${whole}
 settle ${whole} || words ${whole}
 [ -z "$id" ] || [ "$id" != "$before" ] || { said='systemctl restart ended without an error, yet the unit runs as before.'; words ${whole}; }`,
-    ),
+    ).called(`systemctl restart ${whole}`),
   }
 }
 
@@ -214,7 +214,7 @@ said="The reload ended with $reloaded."
 [ "$reloaded" = success ] || words ${whole}
 said='It did not live through the reload: systemd had to start it anew.'
 [ "$id" = "$before" ] || words ${whole}`,
-    ),
+    ).called(`systemctl reload ${whole}`),
   }
 }
 
@@ -225,7 +225,7 @@ export function daemonReload(whole: string): Handler {
     name: `daemon-reload for ${spoken(whole)}`,
     absorbs: [],
     origin: Origin.here(),
-    script: lines(control, sh`current ${whole}`),
+    script: lines(control, sh`current ${whole}`).called('systemctl daemon-reload'),
   }
 }
 

@@ -73,10 +73,10 @@ export function moveUnit(name: string, to: UnitState | null, from: UnitState | n
   const starts = will.active && !was.active
   const stops = was.active && !will.active
   const verb = will.enabled === was.enabled ? undefined : installs[will.enabled]
-  const unmask = was.enabled === 'masked' && to?.enabled !== 'masked' ? [sh`systemctl unmask -- ${name} || exit`] : []
+  const unmask = was.enabled === 'masked' && to?.enabled !== 'masked' ? [systemctl(['unmask'], name)] : []
   if (starts && verb === 'enable') return lines(...unmask, control, enableAndStart(name))
-  const install = verb ? [sh`systemctl ${[verb, ...(stops ? ['--now'] : [])]} -- ${name} || exit`] : []
-  const stop = stops && !verb ? [sh`systemctl stop -- ${name} || exit`] : []
+  const install = verb ? [systemctl([verb, ...(stops ? ['--now'] : [])], name)] : []
+  const stop = stops && !verb ? [systemctl(['stop'], name)] : []
   return lines(...unmask, ...install, ...stop, ...(starts ? [control, start(name)] : []))
 }
 
@@ -84,6 +84,10 @@ const installs: Readonly<Record<string, 'enable' | 'disable' | 'mask'>> = {
   enabled: 'enable',
   disabled: 'disable',
   masked: 'mask',
+}
+
+function systemctl(words: readonly string[], name: string): Script {
+  return sh`systemctl ${words} -- ${name} || exit`.called(`systemctl ${words.join(' ')} ${name}`)
 }
 
 /** Enabling makes systemd read its files again by itself. */
@@ -94,11 +98,11 @@ said=$(systemctl enable --now -- ${name} 2>&1) || {
   systemctl --quiet is-enabled -- ${name} || { printf '%s\n' "$said" >&2; exit 1; }
   go start ${name} || words ${name}
 }
-settle ${name} || words ${name}`
+settle ${name} || words ${name}`.called(`systemctl enable --now ${name}`)
 }
 
 function start(name: string): Script {
   return sh`fresh ${name} || exit
 go start ${name} || words ${name}
-settle ${name} || words ${name}`
+settle ${name} || words ${name}`.called(`systemctl start ${name}`)
 }

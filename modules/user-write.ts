@@ -13,7 +13,8 @@ export interface Making {
 }
 
 export function moveUser(name: string, to: UserState | null, from: UserState | null, making: Making): Script {
-  if (to === null) return removeUser(name, from, making).touches(`group:${name}`, `group:${name}/*`, ...served(name, from))
+  if (to === null)
+    return removeUser(name, from, making).touches(`group:${name}`, `group:${name}/*`, ...served(name, from))
   if (from === null) return addUser(name, to, making).touches(`group:${name}`, ...memberships(to), ...served(name, to))
   const isMoved = (['uid', 'group', 'home'] as const).some((field) => to[field] !== from[field])
   const reached = isMoved ? [...served(name, from), ...served(name, to)] : []
@@ -32,7 +33,7 @@ function addUser(name: string, to: UserState, { system }: Making): Script {
   if (!own) return sh`useradd ${[...options, '-g', to.group]} -- ${name}`
   return sh`own=-U
 while IFS=: read -r n _; do [ "$n" != ${name} ] || own=${`-g ${name}`}; done </etc/group
-useradd $own ${options} -- ${name}`
+useradd $own ${options} -- ${name}`.called(`useradd ${name}`)
 }
 
 function changeUser(name: string, to: UserState, from: UserState): Script {
@@ -55,7 +56,7 @@ function removeUser(name: string, from: UserState | null, { home }: Making): Scr
   if (!home || !from) return sh`userdel -- ${name}`
   return sh`r=-r
 [ -e ${from.home} ] || r=
-userdel $r -- ${name}`
+userdel $r -- ${name}`.called(`userdel -r ${name}`)
 }
 
 function memberships({ group, groups }: UserState): readonly string[] {
@@ -64,5 +65,9 @@ function memberships({ group, groups }: UserState): readonly string[] {
 
 /** What is read by way of the account. */
 function served(name: string, state: UserState | null): readonly string[] {
-  return [`authorized-keys:${name}`, `crontab:${name}`, ...(state ? [`file:${state.home}`, `file:${state.home}/*`] : [])]
+  return [
+    `authorized-keys:${name}`,
+    `crontab:${name}`,
+    ...(state ? [`file:${state.home}`, `file:${state.home}/*`] : []),
+  ]
 }

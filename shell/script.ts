@@ -12,10 +12,10 @@ export class Script {
   readonly input: string | Uint8Array | undefined
   /** Keys of places that it changes beside its own; undefined means it may change anything. */
   readonly touched: readonly string[] | undefined
-  /** What a reader is told was run, where the first line does not say it. */
+  /** What it is called, where its first line does not say what it runs. */
   readonly words: string | undefined
 
-  private constructor({ text, input, touched, words }: Omit<Script, 'reading' | 'touches' | 'called'>) {
+  private constructor({ text, input, touched, words }: Omit<Script, 'reading' | 'touches' | 'called' | 'brief'>) {
     this.text = text
     this.input = input
     this.touched = touched
@@ -25,6 +25,11 @@ export class Script {
   /** @internal Made by `sh` only. */
   static of(text: string): Script {
     return new Script({ text, input: undefined, touched: undefined, words: undefined })
+  }
+
+  /** What a reader is told was run: what it is called, or its first line that says something. */
+  get brief(): string {
+    return this.words ?? this.text.split('\n').find((line) => line.trim() !== '') ?? ''
   }
 
   /** Gives the script its standard input, byte for byte; the way for contents and for whatever must not be an argument. */

@@ -44,11 +44,12 @@ $c ${options}`.reading(statements.map((statement) => `${statement};\n`).join('')
 
 /** Runs statements whose errors may come as rows of `Table Op Msg_type Msg_text`, with an exit status of 0. */
 export function maintenance(statements: readonly string[], defaultsFile: string | undefined): Script {
-  return sh`# ${statements.find((statement) => statement.startsWith('analyze')) ?? ''}
+  const analyze = statements.find((statement) => statement.startsWith('analyze')) ?? ''
+  return sh`# ${analyze}
 t=$(printf '\t')
 rows=$(${client(statements, defaultsFile)}) || exit
 wrong=$(printf '%s\n' "$rows" | grep -i "^[^$t]*$t[^$t]*$t\(error\|warning\)$t" | cut -f 4-)
-[ -z "$wrong" ] || { printf '%s\n' "$wrong" >&2; exit 1; }`
+[ -z "$wrong" ] || { printf '%s\n' "$wrong" >&2; exit 1; }`.called(analyze)
 }
 
 /** Why the server did not answer. */

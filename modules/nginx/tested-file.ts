@@ -56,12 +56,13 @@ export function systemdFile(path: string, restart?: string): Resource<FileState>
       const steps = [
         sh`(
 ${change}
-) || exit`,
+) || exit`.called(`write ${path}`),
       ]
       if (isDropIn && to.type !== 'absent') steps.unshift(sh`mkdir -p -- ${folder} || exit`)
       if (isDropIn && to.type === 'absent') steps.push(sh`rmdir --ignore-fail-on-non-empty -- ${folder}`)
-      if (from.type !== 'absent') steps.push(sh`systemctl daemon-reload || exit`)
-      if (from.type === 'file' && to.type === 'file' && restart) steps.push(sh`systemctl try-restart -- ${restart}`)
+      if (from.type !== 'absent') steps.push(sh`systemctl daemon-reload || exit`.called('systemctl daemon-reload'))
+      if (from.type === 'file' && to.type === 'file' && restart)
+        steps.push(sh`systemctl try-restart -- ${restart}`.called(`systemctl try-restart ${restart}`))
       return carrying(lines(...steps), change).touches('unit:*')
     },
   }
@@ -100,7 +101,7 @@ if [ "$(conflicts "$after")" -gt "$(conflicts "$before")" ]; then
 fi
 trap - EXIT
 rm -f -- "$kept" || exit
-${done}`
+${done}`.called(`nginx -t, with ${path}`)
   return carrying(script, change)
 }
 
@@ -117,7 +118,7 @@ if said=$(haproxy -c -f "$t" 2>&1); then mv -fT -- "$t" "$p"; exit; fi
 alerts=$(printf '%s\n' "$said" | sed -n "s|$t|$p|g; s/^\[ALERT\] *([0-9]*) : config : //p")
 printf '%s\n' "$said" >&2
 printf 'HAProxy refused this configuration, and it was not put in place: %s\n' "$(printf '%s\n' "$alerts" | head -n 1)" >&2
-exit 1`
+exit 1`.called(`haproxy -c, with ${path}`)
   return carrying(script, change)
 }
 

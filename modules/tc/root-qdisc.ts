@@ -159,7 +159,9 @@ function writeFqCodel(device: string, to: FqCodel, from: RootQdisc): Script {
   // What can be said only when it is made needs a new one: another handle makes one, in one step.
   return sh`set -- $(tc qdisc show dev ${device} root)
 if [ "$3" = 1: ]; then h=2:; else h=1:; fi
-tc qdisc replace dev ${device} root handle "$h" fq_codel ${fqCodelWords(to, { flows: true })}`
+tc qdisc replace dev ${device} root handle "$h" fq_codel ${fqCodelWords(to, { flows: true })}`.called(
+    `tc qdisc replace dev ${device} root fq_codel`,
+  )
 }
 
 function show(qdisc: RootQdisc): string {

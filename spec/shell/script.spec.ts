@@ -40,4 +40,11 @@ it('is called by what it runs, on copies and in what is made of it', () => {
   expect(lines(sh`true`, script, script).words).toBe(script.words)
   expect(lines(sh`a`.called('one'), sh`b`, sh`c`.called('two')).words).toBe('one; two')
   expect(lines(sh`a`, sh`b`).words).toBeUndefined()
+  expect([
+    script.brief,
+    sh`
+  a
+b`.brief,
+    sh``.brief,
+  ]).toEqual([script.words, '  a', ''])
 })
