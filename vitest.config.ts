@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^fleetplay$/, replacement: here('./index.ts') },
       { find: /^fleetplay\/authoring$/, replacement: here('./authoring.ts') },
+      { find: /^fleetplay\/places$/, replacement: here('./places.ts') },
       { find: /^fleetplay\/testing$/, replacement: here('./testing/index.ts') },
       { find: /^fleetplay\/vitest$/, replacement: here('./testing/vitest.ts') },
     ],

@@ -23,7 +23,7 @@ export default inventory(fleet, {
       {
         address: read(name, 'address'),
         groups: groups.filter((group) => name.startsWith(group)),
-        ...(read(name, 'image').startsWith('bookworm') && { vars: { php: '8.2' } }),
+        ...(name.startsWith('web') && read(name, 'image').startsWith('bookworm') && { vars: { php: '8.2' } }),
       },
     ]),
   ),

@@ -140,7 +140,8 @@ export class SystemdSocket extends Task implements SystemdSocketStart {
         : 'Write it by systemdUnit() in an earlier task.'
       return [refuse(`${this.id} has no service: systemd knows no unit ${this.serviceName} on this host.`, hint)]
     }
-    if (isStockPhpFpm(this.serviceName, details)) {
+    // An earlier task of the play may yet give it a drop-in.
+    if (certain(unitDetails(this.serviceName)) && isStockPhpFpm(this.serviceName, details)) {
       const own = this.addresses.find((address) => runs && !now(place)?.listening[address] && now(taken(address)))
       const why = `${this.serviceName} does not take a socket from systemd: php-fpm needs the environment FPM_SOCKETS for that`
       const hint = 'Give it FPM_SOCKETS by systemdDropIn(), and the pool a `listen` that is not the path itself.'
