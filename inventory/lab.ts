@@ -7,10 +7,10 @@ import { fleet } from './shape.ts'
 
 const lab = process.env.LAB ?? '/var/tmp/fleetplay-lab-project'
 const hosts = join(lab, 'hosts')
-const names = existsSync(hosts) ? readdirSync(hosts) : []
 
-/** web1 is a host of the group web. A host of Debian 12 is told by its image. */
+/** web1 is a host of the group web; hosts of other names are no part of the fleet. A host of Debian 12 is told by its image. */
 const groups = ['edge', 'web', 'db', 'cache'] as const
+const names = existsSync(hosts) ? readdirSync(hosts).filter((name) => /^(edge|web|db|cache)\d+$/.test(name)) : []
 const read = (name: string, file: string) => readFileSync(join(hosts, name, file), 'utf8').trim()
 
 export default inventory(fleet, {
