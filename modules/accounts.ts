@@ -85,5 +85,7 @@ export function accountName(name: string): Parsed<string> {
 /** A number that a user or a group can have: 65535 and 4294967295 mean «none» to the kernel's calls. */
 export function accountNumber(number: number): Parsed<number> {
   const fits = Number.isInteger(number) && number >= 0 && number < 4_294_967_295 && number !== 65_535
-  return fits ? number : { problem: `${number} is not a number for a user or a group: a whole one from 0 to 4294967294` }
+  return fits
+    ? number
+    : { problem: `${number} is not a number for a user or a group: a whole one from 0 to 4294967294` }
 }

@@ -1,24 +1,22 @@
 /** Packages of Debian: installed, at a version or the latest, or not there. */
 
-import { type knownAfterApply as Known, knownAfterApply } from '../dsl/known-after.ts'
-import { look, type Resource, want, type Wish } from '../dsl/resource.ts'
+import { knownAfterApply } from '../dsl/known-after.ts'
+import { look, want, type Wish } from '../dsl/resource.ts'
 import { irreversible, note, type Reading, refuse, Task, type Verdict } from '../dsl/task.ts'
 import { type Duration, seconds } from '../dsl/units.ts'
 import { isProblem } from '../dsl/variable.ts'
-import { Failure } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
-import { type AptRun, installMissing, installVersion, remove, upgrade } from './apt-run.ts'
+import type { ListsAge } from './apt-answer.ts'
+import type { AptRun } from './apt-run.ts'
+import { type PackageDetails, packageName, type PackageQuestion } from './apt-state.ts'
 import {
-  type InstalledPackage,
-  type ListsAge,
-  type PackageDetails,
-  packageName,
-  type PackageQuestion,
-  packageRecord,
-} from './apt-state.ts'
-
-/** What dpkg has of a package; null where it is not installed. */
-export type PackageState = InstalledPackage<string | typeof Known> | null
+  debianPackage,
+  isOlder,
+  packageDetails,
+  packageRemains,
+  type PackageState,
+  pendingUpgrade,
+} from './package-places.ts'
 
 /**
  * Packages of Debian, installed by apt-get: without more words, in whatever version. What is there in another version stays,
@@ -55,7 +53,8 @@ export class AptPackage extends Task {
     this.exactly = undefined
     this.maximum = undefined
     const problem = names.map(packageName).find(isProblem)
-    if (problem || names.length === 0) return this.wrong(`aptPackage: ${problem?.problem ?? 'say at least one package'}`)
+    if (problem || names.length === 0)
+      return this.wrong(`aptPackage: ${problem?.problem ?? 'say at least one package'}`)
   }
 
   /** Exactly this version, as `apt-cache policy` prints it; a newer one is brought back to it. For one package only. */
@@ -115,7 +114,11 @@ export class AptPackage extends Task {
         case 'purged':
           return [details, want(place, null, { whole: 'absent' }), want(packageRemains(name, question, how), null)]
         case 'latest':
-          return [details, want(place, present, { whole: 'installed' }), want(pendingUpgrade(name, question, how), null)]
+          return [
+            details,
+            want(place, present, { whole: 'installed' }),
+            want(pendingUpgrade(name, question, how), null),
+          ]
         case 'installed': {
           const version = this.exactly
           if (version === undefined) return [details, want(place, present, { whole: 'installed' })]
@@ -139,15 +142,22 @@ export class AptPackage extends Task {
     return [
       ...refusals,
       ...(versions.length > 0 && !this.isRefreshed(all[0]!) ? [note(`apt would install ${versions.join(', ')}.`)] : []),
-      ...(all[0] && this.isRefreshed(all[0]) ? [note(`The lists of packages are ${tellAge(all[0].lists!)}, and are refreshed first.`)] : []),
+      ...(all[0] && this.isRefreshed(all[0])
+        ? [note(`The lists of packages are ${tellAge(all[0].lists!)}, and are refreshed first.`)]
+        : []),
       ...(others.length > 0 ? [note(`apt also removes ${others.join(', ')}.`)] : []),
-      ...(this.mode === 'purged' && changing.length > 0 ? [irreversible('Configuration files that are purged are not kept.')] : []),
+      ...(this.mode === 'purged' && changing.length > 0
+        ? [irreversible('Configuration files that are purged are not kept.')]
+        : []),
     ]
   }
 
   private isChanging(name: string, { changes }: Reading): boolean {
     if (changes(debianPackage(name))) return true
-    return (this.mode === 'latest' && changes(pendingUpgrade(name))) || (this.mode === 'purged' && changes(packageRemains(name)))
+    return (
+      (this.mode === 'latest' && changes(pendingUpgrade(name))) ||
+      (this.mode === 'purged' && changes(packageRemains(name)))
+    )
   }
 
   /** Nothing is refused that an earlier task may yet bring. */
@@ -157,8 +167,14 @@ export class AptPackage extends Task {
     if (!certain(place)) return []
     if (details.isHeld) return [refuse(`${name} is on hold.`, `Let it go on the host: apt-mark unhold ${name}`)]
     if (details.known === 'virtual') {
-      const hint = details.providers.length > 0 ? `Name one that provides it: ${details.providers.join(', ')}` : undefined
-      return [refuse(details.providers.length > 0 ? `${name} is a virtual package.` : `apt has no version of ${name} to install.`, hint)]
+      const hint =
+        details.providers.length > 0 ? `Name one that provides it: ${details.providers.join(', ')}` : undefined
+      return [
+        refuse(
+          details.providers.length > 0 ? `${name} is a virtual package.` : `apt has no version of ${name} to install.`,
+          hint,
+        ),
+      ]
     }
     if (this.isRefreshed(details)) return []
     if (details.known === 'no') return [this.unknown(name, details)]
@@ -167,15 +183,24 @@ export class AptPackage extends Task {
     }
     if (details.problem === null) return []
     const said = details.problem.split('\n')
-    return [refuse(`apt cannot do it: ${said.at(-1)!.replace(/^E: /, '')}`, said.length > 1 ? details.problem : undefined)]
+    return [
+      refuse(`apt cannot do it: ${said.at(-1)!.replace(/^E: /, '')}`, said.length > 1 ? details.problem : undefined),
+    ]
   }
 
   private unknown(name: string, { alike, lists }: PackageDetails): Verdict {
     const close = nearest(name, alike)
-    const reason = lists === 'none' ? 'This host has no lists of packages.' : `apt knows no package ${name} on this host.`
+    const reason =
+      lists === 'none' ? 'This host has no lists of packages.' : `apt knows no package ${name} on this host.`
     if (close) return refuse(reason, `Did you mean ${close}?`)
-    if (this.maximum !== undefined) return refuse(reason, `Its lists of packages are ${tellAge(lists!)}, and so they are not refreshed.`)
-    return refuse(reason, lists === 'none' ? "Let apt fetch them: .refresh('1d')" : `Its lists are ${tellAge(lists!)}; .refresh('1d') fetches new ones.`)
+    if (this.maximum !== undefined)
+      return refuse(reason, `Its lists of packages are ${tellAge(lists!)}, and so they are not refreshed.`)
+    return refuse(
+      reason,
+      lists === 'none'
+        ? "Let apt fetch them: .refresh('1d')"
+        : `Its lists are ${tellAge(lists!)}; .refresh('1d') fetches new ones.`,
+    )
   }
 
   /** Whether the lists of now are not those by which it will be installed. */
@@ -193,90 +218,14 @@ export class AptPackage extends Task {
   }
 
   private says(fields: Partial<AptPackage>): AptPackage {
-    const next = this.with<AptPackage>(fields)
-    const said = this.mode !== 'installed' && fields.mode !== undefined && fields.mode !== this.mode
-    const versioned = next.exactly !== undefined && next.mode !== 'installed'
-    return next.wrong(said || versioned ? `aptPackage ${this.id}: of version(), latest(), absent() and purged() one can be said` : undefined)
-  }
-}
-
-/** What dpkg has of a package; null where it is not installed. */
-export function debianPackage(
-  name: string,
-  question: PackageQuestion = { name, wish: 'nothing' },
-  how: AptRun = { names: [name], recommends: true, refresh: undefined },
-  purge = false,
-): Resource<PackageState> {
-  return {
-    key: `package:${name}`,
-    read: packageRecord(question).map(({ state }) => state),
-    write: (to) => {
-      if (to === null) return remove(name, question.wish === 'absent' ? how.names : [name], purge)
-      return to.version === knownAfterApply ? installMissing(name, how) : installVersion(name, to.version, how)
-    },
-    show: (value) => (value ? [value.version, ...(value.state ? [`(${value.state})`] : [])].join(' ') : 'absent'),
-    fresh: null,
-  }
-}
-
-/** The version of a removed package whose configuration files are still there; null where there are none. */
-export function packageRemains(name: string, question: PackageQuestion = { name, wish: 'nothing' }, how?: AptRun): Resource<string | null> {
-  return {
-    key: `package:${name}/remains`,
-    label: `configuration files of ${name}`,
-    read: packageRecord(question).map(({ remains }) => remains),
-    write: (to) => {
-      if (to !== null) throw new Failure('E_REFUSED', `Configuration files of ${name} were purged, and cannot be brought back.`)
-      return remove(name, how?.names ?? [name], true)
-    },
-    show: (value) => (value ? `of ${value}` : 'none'),
-    fresh: null,
-  }
-}
-
-/** An upgrade that apt has ready. */
-export interface PendingUpgrade {
-  readonly installed: string
-  /** The newer version; null where the lists are too old to tell. */
-  readonly candidate: string | null
-}
-
-/** The upgrade that apt has ready for an installed package; null where there is none. */
-export function pendingUpgrade(
-  name: string,
-  question: PackageQuestion = { name, wish: 'latest' },
-  how: AptRun = { names: [name], recommends: true, refresh: undefined },
-): Resource<PendingUpgrade | null> {
-  return {
-    key: `package:${name}/upgrade`,
-    label: `upgrade of ${name}`,
-    read: packageRecord(question).map(({ state, details: { candidate, lists } }) => {
-      if (state === null || state.state !== undefined) return null
-      if (how.refresh !== undefined && lists !== null && isOlder(lists, how.refresh)) return { installed: state.version, candidate: null }
-      return candidate === null || candidate === state.version ? null : { installed: state.version, candidate }
-    }),
-    write: (to) => (to === null ? upgrade(name, how) : installVersion(name, to.installed, { ...how, refresh: undefined })),
-    show: (value) => (value ? `${value.installed} → ${value.candidate ?? 'perhaps a newer one'} pending` : 'none pending'),
-    fresh: null,
-  }
-}
-
-/** What apt would do and knows of a package. It can only be looked at. */
-export function packageDetails(question: PackageQuestion): Resource<PackageDetails> {
-  return {
-    key: `package:${question.name}/${question.version ?? question.wish}`,
-    read: packageRecord(question).map(({ details }) => details),
-    fresh: {
-      isHeld: false,
-      known: 'unasked',
-      candidate: null,
-      versions: [],
-      providers: [],
-      alike: [],
-      lists: null,
-      removes: [],
-      problem: null,
-    },
+    const before = [this.exactly, ...(this.mode === 'installed' ? [] : [this.mode])].filter(
+      (said) => said !== undefined,
+    )
+    const said = [fields.exactly, fields.mode].filter((one) => one !== undefined)
+    const twice = said.some((one) => before.length > 0 && !before.includes(one))
+    return this.with<AptPackage>(fields).wrong(
+      twice ? `aptPackage ${this.id}: of version(), latest(), absent() and purged() one can be said` : undefined,
+    )
   }
 }
 
@@ -284,14 +233,11 @@ function present(now: PackageState): PackageState {
   return now && now.state === undefined ? now : { version: knownAfterApply }
 }
 
-function isOlder(lists: ListsAge, limit: number): boolean {
-  return typeof lists !== 'number' || lists > limit
-}
-
 function tellAge(lists: ListsAge): string {
   if (lists === 'none') return 'missing'
   if (typeof lists === 'string') return lists
   if (lists < 60) return 'less than a minute old'
-  const [amount, unit] = lists < 5400 ? [lists / 60, 'minutes'] : lists < 129_600 ? [lists / 3600, 'hours'] : [lists / 86_400, 'days']
+  const [amount, unit] =
+    lists < 5400 ? [lists / 60, 'minutes'] : lists < 129_600 ? [lists / 3600, 'hours'] : [lists / 86_400, 'days']
   return `${Math.round(amount)} ${unit} old`
 }

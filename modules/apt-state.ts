@@ -4,6 +4,7 @@ import type { Parsed } from '../dsl/units.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Collector, type Output, Probe, tail, unparsable } from '../probe/probe.ts'
 import { type Script, sh } from '../shell/script.ts'
+import { type Apt, type ListsAge, parseApt, type Part, sectionsOf } from './apt-answer.ts'
 
 /** What is asked of a package. What is wished of it decides how much must be known. */
 export interface PackageQuestion {
@@ -13,13 +14,10 @@ export interface PackageQuestion {
 }
 
 /** A package that is there: installed; or, with a state in dpkg's words, on the way and not usable. */
-export interface InstalledPackage<Version extends string = string> {
-  readonly version: Version
+export interface InstalledPackage {
+  readonly version: string
   readonly state?: 'half-installed' | 'unpacked' | 'half-configured' | 'triggers-awaited' | 'triggers-pending'
 }
-
-/** How old the lists of packages are: seconds, or why they do not count. */
-export type ListsAge = number | 'none' | 'older than the sources'
 
 /** What apt would do and knows, where it was asked. */
 export interface PackageDetails {
@@ -60,7 +58,9 @@ export function packageName(name: string): Parsed<string> {
   // apt-get takes `nginx-` for «remove nginx».
   if (/^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(name)) return name
   const hint = name.includes('=') ? '; a version is said by .version()' : ''
-  return { problem: `${JSON.stringify(name)} is not the name of a package: lower-case letters, digits and + - .${hint}` }
+  return {
+    problem: `${JSON.stringify(name)} is not the name of a package: lower-case letters, digits and + - .${hint}`,
+  }
 }
 
 /** Sets `age`: seconds since apt-get update, `none` without lists, `changed` where a file of sources is newer. */
@@ -146,7 +146,7 @@ function needed({ name, wish, version }: PackageQuestion): readonly string[] {
 function alike(questions: readonly PackageQuestion[]): string {
   const plain = (text: string) => text.replace(/[.+]/g, '[$&]')
   const slips = names(questions).flatMap((name) =>
-    [...name, ''].flatMap((_, i) => [
+    Array.from({ length: name.length + 1 }).flatMap((_, i) => [
       `${plain(name.slice(0, i))}.{0,2}${plain(name.slice(i + 1))}`,
       `${plain(name.slice(0, i))}..${plain(name.slice(i + 2))}`,
     ]),
@@ -154,96 +154,18 @@ function alike(questions: readonly PackageQuestion[]): string {
   return `^(${[...new Set(slips)].join('|')})$`
 }
 
-interface Part {
-  /** What follows the name of the section. */
-  readonly rest: string
-  readonly lines: readonly string[]
-}
-
-function sectionsOf(text: string): ReadonlyMap<string, Part> {
-  const parts = new Map<string, Part & { readonly lines: string[] }>()
-  let current: string[] | undefined
-  for (const line of text.split('\n')) {
-    const [, name, rest = ''] = /^# (\w+) ?(.*)$/.exec(line) ?? []
-    if (name) parts.set(name, { rest, lines: (current = []) })
-    else if (line !== '') current?.push(line)
-  }
-  return parts
-}
-
-interface Policy {
-  readonly candidate: string | null
-  readonly versions: readonly string[]
-}
-
-interface Apt {
-  readonly lists: ListsAge | null
-  readonly policies: ReadonlyMap<string, Policy>
-  readonly providers: ReadonlyMap<string, readonly string[]>
-  readonly names: readonly string[]
-  readonly install: Simulation
-  readonly remove: Simulation
-}
-
-interface Simulation {
-  readonly removes: readonly string[]
-  readonly problem: string | null
-}
-
-function parseApt(parts: ReadonlyMap<string, Part>): Apt {
-  const linesOf = (name: string) => parts.get(name)?.lines ?? []
-  const age = parts.get('lists')?.rest
-  return {
-    lists: age === undefined ? null : age === 'none' ? 'none' : age === 'changed' ? 'older than the sources' : Number(age),
-    policies: parsePolicies(linesOf('policy')),
-    providers: parseProviders(linesOf('provides')),
-    names: linesOf('names'),
-    install: parseSimulation(linesOf('install')),
-    remove: parseSimulation(linesOf('remove')),
-  }
-}
-
-/** `apt-cache policy`: a line with each name, and below it candidate and versions. */
-function parsePolicies(lines: readonly string[]): ReadonlyMap<string, Policy> {
-  const policies = new Map<string, { candidate: string | null; versions: string[] }>()
-  let policy: { candidate: string | null; versions: string[] } | undefined
-  for (const line of lines) {
-    const [, name] = /^(\S+):$/.exec(line) ?? []
-    const [, candidate] = /^ {2}Candidate: (\S+)$/.exec(line) ?? []
-    const [, version] = /^ (?: {3}|\*\*\*) (\S+) -?\d+$/.exec(line) ?? []
-    if (name) policies.set(name, (policy = { candidate: null, versions: [] }))
-    else if (candidate && policy) policy.candidate = candidate === '(none)' ? null : candidate
-    else if (version) policy?.versions.push(version)
-  }
-  return policies
-}
-
-/** `apt-cache showpkg`: providers are the last lines of each package. */
-function parseProviders(lines: readonly string[]): ReadonlyMap<string, readonly string[]> {
-  const providers = new Map<string, string[]>()
-  let found: string[] | undefined
-  let isReverse = false
-  for (const line of lines) {
-    const [, name] = /^Package: (\S+)/.exec(line) ?? []
-    if (name) providers.set(name, (found = []))
-    if (name || /^\w[\w ]*:/.test(line)) isReverse = line.startsWith('Reverse Provides:')
-    else if (isReverse) found?.push(line.split(' ')[0]!)
-  }
-  return new Map([...providers].map(([name, all]) => [name, [...new Set(all)].sort()]))
-}
-
-function parseSimulation(lines: readonly string[]): Simulation {
-  return {
-    removes: lines.flatMap((line) => /^Remv (\S+)/.exec(line)?.[1] ?? []),
-    problem: lines.some((line) => line.startsWith('E: ')) ? tail(lines.filter((line) => !/^(Inst|Conf|Remv|N:|NOTE:)/.test(line)).join('\n'), 8) : null,
-  }
-}
-
-function record({ name, wish, version }: PackageQuestion, dpkg: Part, apt: Apt, going: readonly string[]): PackageRecord {
+function record(
+  { name, wish, version }: PackageQuestion,
+  dpkg: Part,
+  apt: Apt,
+  going: readonly string[],
+): PackageRecord {
   const entry = entryOf(name, dpkg)
   const state = entry ? stateOf(entry) : null
   const policy = apt.policies.get(name)
-  const isAsked = policy !== undefined || ((wish === 'installed' || wish === 'latest') && apt.lists !== null && !isThere(state, wish, version))
+  const isAsked =
+    policy !== undefined ||
+    ((wish === 'installed' || wish === 'latest') && apt.lists !== null && !isThere(state, wish, version))
   const isVirtual = policy?.candidate === null && policy.versions.length === 0
   const simulation = wish === 'absent' ? apt.remove : apt.install
   return {
@@ -264,7 +186,12 @@ function record({ name, wish, version }: PackageQuestion, dpkg: Part, apt: Apt, 
 }
 
 function isThere(state: InstalledPackage | null, wish: PackageQuestion['wish'], version: string | undefined): boolean {
-  return state !== null && state.state === undefined && wish !== 'latest' && (version === undefined || state.version === version)
+  return (
+    state !== null &&
+    state.state === undefined &&
+    wish !== 'latest' &&
+    (version === undefined || state.version === version)
+  )
 }
 
 interface Entry {

@@ -83,7 +83,12 @@ export class AuthorizedKey extends Task implements AuthorizedKeyStart {
 
   private toBe(now: KeysState | null): KeysState | null {
     const had = now?.lines ?? []
-    const lines = this.all ?? this.added.reduce(withKey, had.filter((line) => !this.removed.some((key) => isSame(line, key))))
+    const lines =
+      this.all ??
+      this.added.reduce(
+        withKey,
+        had.filter((line) => !this.removed.some((key) => isSame(line, key))),
+      )
     if (now === null) return lines.length > 0 ? { lines, mode: '0600', directory: '0700' } : null
     return { lines, mode: closed(now.mode, '0600'), directory: closed(now.directory, '0700') }
   }
@@ -93,12 +98,16 @@ export class AuthorizedKey extends Task implements AuthorizedKeyStart {
     const problem = parsed.find(isProblem)
     if (problem) return this.wrong(`authorizedKey ${this.id}: ${problem.problem}`)
     const next = this.with<AuthorizedKey>(fields(parsed as readonly string[]))
-    const both = next.added.some((a) => next.removed.some((b) => isSame(a, b)))
-    const mixed = next.all && (next.added.length > 0 || next.removed.length > 0)
-    return next.wrong(
-      both ? `authorizedKey ${this.id}: one key is added and removed` : mixed ? `authorizedKey ${this.id}: only() says all keys, so nothing is added or removed beside it` : undefined,
-    )
+    return contradiction(this) ? next : next.wrong(contradiction(next))
   }
+}
+
+function contradiction({ id, added, removed, all }: AuthorizedKey): string | undefined {
+  if (all && (added.length > 0 || removed.length > 0)) {
+    return `authorizedKey ${id}: only() says all keys, so nothing is added or removed beside it`
+  }
+  const both = added.some((a) => removed.some((b) => isSame(a, b)))
+  return both ? `authorizedKey ${id}: one key is added and removed` : undefined
 }
 
 /** The lines of a user's ~/.ssh/authorized_keys; null where there is no such file. */

@@ -1,7 +1,7 @@
 /** How ~/.ssh/authorized_keys is read and written: with the rights of the user whose it is. */
 
 import { Failure } from '../errors/failure.ts'
-import { type Collector, type Output, Probe, tail, unparsable } from '../probe/probe.ts'
+import { type Output, Probe, tail } from '../probe/probe.ts'
 import { type Script, sh } from '../shell/script.ts'
 
 /** The file, with the modes that sshd looks at. */
@@ -14,10 +14,6 @@ export interface KeysState {
 }
 
 const largest = 256 * 1024
-
-export function keysOf(user: string): Probe<KeysState | null> {
-  return Probe.of(keyFiles, user)
-}
 
 /**
  * `login USER` finds uid, gid and home in /etc/passwd, and in `as` the words that give a command the rights of the user; empty
@@ -35,53 +31,49 @@ const login: Script = sh`login() {
   case $me in "$uid") ;; 0) as="setpriv --reuid=$uid --regid=$gid --clear-groups --" ;; *) me= ;; esac
 }`
 
-/** For each user: a word, the modes of directory and file, and the content; NUL after each. */
-const keyFiles: Collector<string, KeysState | null> = {
-  name: 'authorized keys',
-  ask: (users) => sh`${login}
-for user in ${users}; do
-  login "$user"
-  if [ -z "$uid" ]; then printf 'unknown\0\0\0'; continue; fi
-  if [ -z "$me" ]; then printf 'foreign\0\0\0'; continue; fi
-  # Only root sees nothing where nothing is: for a user, a closed directory looks the same, and it is his own.
-  if [ ! -e "$home/.ssh/authorized_keys" ] && [ ! -L "$home/.ssh/authorized_keys" ]; then printf 'absent\0\0\0'; continue; fi
-  $as sh -c '
-    cd -- "$1" && [ -f authorized_keys ] || { printf "odd\0\0\0"; exit; }
-    m=$(stat -L -c %a . authorized_keys) || { printf "odd\0\0\0"; exit; }
-    printf "there\0%s\0" "$m"
-    head -c ${largest + 1} authorized_keys || printf "\0unread"
-    printf "\0"' sh "$home/.ssh"
-done`,
-  answers: (output, users) => {
-    const fields = output.stdout.toString().split('\0')
-    if (output.status !== 0 || fields.length !== users.length * 3 + 1) return users.map((user) => unread(user, output))
-    return users.map((user, i) => keysState(user, fields.slice(i * 3, i * 3 + 3), output))
-  },
+/** Each user is asked for by a script alone: what one has in his home must not spoil the answer for another. */
+export function keysOf(user: string): Probe<KeysState | null> {
+  return Probe.script(
+    sh`${login}
+login ${user}
+[ "$uid" ] || { echo unknown; exit; }
+[ "$me" ] || { echo foreign; exit; }
+[ -e "$home/.ssh/authorized_keys" ] || [ -L "$home/.ssh/authorized_keys" ] || { echo absent; exit; }
+$as sh -c '
+  cd -- "$1" && [ -f authorized_keys ] && [ -r authorized_keys ] && m=$(stat -L -c %a . authorized_keys) || { echo odd; exit; }
+  printf "there\n%s\n" "$m"
+  head -c ${largest + 1} authorized_keys' sh "$home/.ssh"`,
+    (output) => keysState(user, output),
+  )
 }
 
-function keysState(user: string, [kind, modes = '', content = '']: readonly string[], output: Output): KeysState | null | Failure {
-  const [directory, mode] = modes.split('\n').map((text) => text.padStart(4, '0'))
+function keysState(user: string, output: Output): KeysState | null {
+  const text = output.stdout.toString()
+  const [, kind, directory = '', mode = '', content = ''] = /^(\w+)\n(?:(\d+)\n(\d+)\n(.*))?$/s.exec(text) ?? []
+  if (output.status !== 0 || kind === undefined) throw unread(user, output)
   switch (kind) {
     case 'absent':
       return null
-    case 'there':
-      if (Buffer.byteLength(content) > largest) {
-        return new Failure('E_UNREADABLE', `The authorized_keys of ${user} is larger than ${largest / 1024} KiB.`)
-      }
-      return { lines: content === '' ? [] : content.replace(/\n$/, '').split('\n'), mode: mode!, directory: directory! }
+    case 'there': {
+      if (Buffer.byteLength(content) > largest)
+        throw refusal(`The authorized_keys of ${user} is larger than ${largest / 1024} KiB.`)
+      const lines = content === '' ? [] : content.replace(/\n$/, '').split('\n')
+      return { lines, mode: mode.padStart(4, '0'), directory: directory.padStart(4, '0') }
+    }
     case 'unknown':
-      return new Failure('E_UNREADABLE', `There is no account ${user} on this host.`, {
-        hint: `Make it in an earlier task: user('${user}')`,
-      })
+      throw refusal(`There is no account ${user} on this host.`, `Make it in an earlier task: user('${user}')`)
     case 'foreign':
-      return new Failure('E_UNREADABLE', `Only root and ${user} may look at the keys of ${user}.`, {
-        hint: `Let the play or the task become one of them: .become() or .become('${user}')`,
-      })
-    case 'odd':
-      return new Failure('E_UNREADABLE', `~/.ssh/authorized_keys of ${user} is not a file that ${user} can read.`)
+      throw refusal(
+        `Only root and ${user} may look at the keys of ${user}.`,
+        `Let the play or the task become one of them: .become() or .become('${user}')`,
+      )
     default:
-      return unparsable(`the keys of ${user}`, output)
+      throw refusal(`~/.ssh/authorized_keys of ${user} is not a file that ${user} can read.`)
   }
+}
+
+function refusal(message: string, hint?: string): Failure {
+  return new Failure('E_UNREADABLE', message, { hint })
 }
 
 function unread(user: string, output: Output): Failure {
@@ -94,7 +86,9 @@ function unread(user: string, output: Output): Failure {
 
 /** The new file is written beside the old one and renamed: nobody is locked out by half a file. */
 export function writeKeys(user: string, to: KeysState | null, from: KeysState | null): Script {
-  const script = to === null ? sh`rm -f authorized_keys` : replace(to, from)
+  // A directory that has become empty goes too: it was probably made for the file.
+  const script =
+    to === null ? sh`rm -f authorized_keys && cd .. && { rmdir .ssh 2>/dev/null || :; }` : replace(to, from)
   const inner = sh`umask 077
 [ -d "$1" ] || mkdir -- "$1" || exit
 cd -- "$1" || exit
@@ -104,7 +98,7 @@ login ${user}
 [ "$uid" ] || { echo ${`There is no account ${user} on this host.`} >&2; exit 1; }
 [ "$me" ] || { echo ${`Only root and ${user} may write the keys of ${user}.`} >&2; exit 1; }
 [ -d "$home" ] || { echo ${`The home of ${user} does not exist:`} "$home" >&2; exit 1; }
-$as sh -c ${inner.text} sh "$home/.ssh"`
+$as sh -c ${inner.text} sh "$home/.ssh"`.called(`writing ~/.ssh/authorized_keys as ${user}`)
   const content = to?.lines.map((line) => `${line}\n`).join('') ?? ''
   return (to === null ? run : run.reading(content)).touches()
 }

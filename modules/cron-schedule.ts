@@ -43,7 +43,9 @@ export function schedule(text: string): Parsed<Schedule> {
   if (text.trim().startsWith('@')) {
     if (nicknames.includes(text.trim())) return { text: text.trim(), eitherDay: false }
     const close = nearest(text.trim(), nicknames)
-    return { problem: `${JSON.stringify(text)} is none of ${nicknames.join(' ')}${close ? `; did you mean ${close}?` : ''}` }
+    return {
+      problem: `${JSON.stringify(text)} is none of ${nicknames.join(' ')}${close ? `; did you mean ${close}?` : ''}`,
+    }
   }
   if (words.length !== 5 || text.includes('\n')) {
     return { problem: `${JSON.stringify(text)} is not five fields: minute, hour, day of month, month, day of week` }
@@ -57,7 +59,8 @@ export function schedule(text: string): Parsed<Schedule> {
   const [, , daysOfMonth, inMonths] = sets as [unknown, unknown, ReadonlySet<number>, ReadonlySet<number>]
   const restricted = [words[2]!, words[4]!].map((word) => !word.startsWith('*'))
   const exists = [...inMonths].some((month) => Math.min(...daysOfMonth) <= longestMonths[month - 1]!)
-  if (!exists && !restricted[1]) return { problem: `${JSON.stringify(text)}: there is no such day in any of the months` }
+  if (!exists && !restricted[1])
+    return { problem: `${JSON.stringify(text)}: there is no such day in any of the months` }
   return { text: words.join(' '), eitherDay: restricted.every(Boolean) }
 }
 
@@ -71,10 +74,17 @@ function parseField(text: string, field: Field): ReadonlySet<number> | { readonl
   return set
 }
 
-function parseRange(text: string, { low, high, names }: Field): { from: number; to: number; step: number } | { problem: string } {
+function parseRange(
+  text: string,
+  { low, high, names }: Field,
+): { from: number; to: number; step: number } | { problem: string } {
   const [, first = '', last, by] = /^(\*|\w+)(?:-(\w+))?(?:\/(\w+))?$/.exec(text) ?? []
-  const allowed = names.length > 0 ? `numbers from ${low} to ${high}, ${names[0]} to ${names.at(-1)}` : `numbers from ${low} to ${high}`
-  if (first === '' || (first === '*' && last !== undefined)) return { problem: `fields are made of * or ${allowed}, with , - and /` }
+  const allowed =
+    names.length > 0
+      ? `numbers from ${low} to ${high}, ${names[0]} to ${names.at(-1)}`
+      : `numbers from ${low} to ${high}`
+  if (first === '' || (first === '*' && last !== undefined))
+    return { problem: `fields are made of * or ${allowed}, with , - and /` }
   const number = (word: string) => (/^\d{1,2}$/.test(word) ? Number(word) : low + position(word, names))
   const from = first === '*' ? low : number(first)
   const to = first === '*' ? high : last === undefined ? from : number(last)
@@ -86,7 +96,8 @@ function parseRange(text: string, { low, high, names }: Field): { from: number; 
     return { problem: `${text} begins after its end${sunday}: write it as two ranges` }
   }
   if (Number.isNaN(step) || step < 1) return { problem: 'a step is a number from 1' }
-  if (by !== undefined && first !== '*' && last === undefined) return { problem: `a step needs a range: ${from}-${high}/${step}` }
+  if (by !== undefined && first !== '*' && last === undefined)
+    return { problem: `a step needs a range: ${from}-${high}/${step}` }
   if (step > high) return { problem: `a step of ${step} is longer than the whole of ${high}` }
   return { from, to, step }
 }

@@ -97,8 +97,12 @@ export class Cron extends Task implements CronStart, CronScheduled {
 
   /** Variables of its environment: `{ MAILTO: '' }`. In a crontab they would reach the jobs of others below, so there they are refused. */
   env(variables: Readonly<Record<string, string>>): Cron {
-    const problem = Object.entries(variables).map(variableProblem).find((text) => text !== undefined)
-    return this.says({ environment: { ...this.environment, ...variables } }).wrong(problem && `cron ${this.id}: ${problem}`)
+    const problem = Object.entries(variables)
+      .map(variableProblem)
+      .find((text) => text !== undefined)
+    return this.says({ environment: { ...this.environment, ...variables } }).wrong(
+      problem && `cron ${this.id}: ${problem}`,
+    )
   }
 
   inCrontab(): Cron {
@@ -119,7 +123,11 @@ export class Cron extends Task implements CronStart, CronScheduled {
     const file = this.file
     if (this.isAbsent) return [want(file, noFile, { whole: 'absent' })]
     const text = this.text
-    return [look(account(this.user)), look(directoryOf(this.path)), want(file, (now) => cronFile(now, text), { whole: text })]
+    return [
+      look(account(this.user)),
+      look(directoryOf(this.path)),
+      want(file, (now) => cronFile(now, text), { whole: text }),
+    ]
   }
 
   override judge({ now, certain }: Reading): readonly Verdict[] {
@@ -131,9 +139,16 @@ export class Cron extends Task implements CronStart, CronScheduled {
     }
     const directory = directoryOf(this.path)
     if (!this.isInCrontab && now(directory).type === 'absent' && certain(directory)) {
-      return [refuse('There is no cron on this host: /etc/cron.d does not exist.', "Install it in an earlier task: aptPackage('cron')")]
+      return [
+        refuse(
+          'There is no cron on this host: /etc/cron.d does not exist.',
+          "Install it in an earlier task: aptPackage('cron')",
+        ),
+      ]
     }
-    return this.times?.eitherDay ? [note('It runs on the days of the month and on the days of the week: cron takes either.')] : []
+    return this.times?.eitherDay
+      ? [note('It runs on the days of the month and on the days of the week: cron takes either.')]
+      : []
   }
 
   private get path(): string {
@@ -162,12 +177,15 @@ export class Cron extends Task implements CronStart, CronScheduled {
 
   private says(fields: Partial<Cron>): Cron {
     const next = this.with<Cron>(fields)
-    const both = next.isAbsent && (next.times || next.command !== undefined)
-    const shared = next.isInCrontab && Object.keys(next.environment).length > 0
-    if (both) return next.wrong(`cron ${this.id} cannot be absent and have times or a command`)
-    const hint = 'Leave inCrontab() out, or set the variable in the command.'
-    return next.wrong(shared ? `cron ${this.id}: in a crontab a variable holds for all jobs below it, those of others too` : undefined, hint)
+    const hint = next.isAbsent ? undefined : 'Leave inCrontab() out, or set the variable in the command.'
+    return contradiction(this) ? next : next.wrong(contradiction(next), hint)
   }
+}
+
+function contradiction({ id, isAbsent, isInCrontab, times, command, environment }: Cron): string | undefined {
+  if (isAbsent && (times || command !== undefined)) return `cron ${id} cannot be absent and have times or a command`
+  const isShared = isInCrontab && Object.keys(environment).length > 0
+  return isShared ? `cron ${id}: in a crontab a variable holds for all jobs below it, those of others too` : undefined
 }
 
 /** cron ignores a file that others may write, that is not root's, or that does not end in a newline. */
@@ -204,7 +222,9 @@ function variableProblem([name, value]: readonly [string, string]): string | und
   if (!/^[A-Za-z_]\w*$/.test(name)) return `${JSON.stringify(name)} is not the name of a variable`
   // oxlint-disable-next-line no-control-regex -- they would end the line of the crontab
   if (/[\u0000\n\r]/.test(value)) return `${name} is one line`
-  return value.includes('"') && value.includes("'") ? `${name} cannot hold both kinds of quotes: cron knows no escape` : undefined
+  return value.includes('"') && value.includes("'")
+    ? `${name} cannot hold both kinds of quotes: cron knows no escape`
+    : undefined
 }
 
 function quoted(value: string): string {

@@ -61,6 +61,6 @@ while read -r k v _; do [ "$k" != Uid: ] || me=$v; done </proc/self/status
 while IFS=: read -r n _ u _; do [ "$n" != ${user} ] || { uid=$u; break; }; done </etc/passwd
 if [ "$me" = 0 ]; then crontab=${`crontab -u ${user}`}
 elif [ "$me" = "$uid" ]; then crontab=crontab
-else echo ${`only root and ${user} have to do with the crontab of ${user}`} >&2; exit 1
+else echo ${`the crontab of ${user} is for ${user} and root only`} >&2; exit 1
 fi`
 }

@@ -74,11 +74,20 @@ export class Group extends Task {
     const was = now(place)
     if (was === null || !changes(place)) return []
     if (!this.isAbsent) {
-      return [note(`Files of the group ${this.id} keep the number ${was.gid}, which will be nobody's, and not ${desired(place)!.gid}.`)]
+      return [
+        note(
+          `Files of the group ${this.id} keep the number ${was.gid}, which will be nobody's, and not ${desired(place)!.gid}.`,
+        ),
+      ]
     }
     const { members, primaryOf } = now(details)
     if (primaryOf.length > 0 && certain(details)) {
-      return [refuse(`${this.id} is the primary group of ${primaryOf.join(', ')}.`, 'Give them another, or remove them first.')]
+      return [
+        refuse(
+          `${this.id} is the primary group of ${primaryOf.join(', ')}.`,
+          'Give them another, or remove them first.',
+        ),
+      ]
     }
     return members.length > 0 ? [irreversible(`Who was in ${this.id} is not kept: ${members.join(', ')}.`)] : []
   }

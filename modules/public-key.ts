@@ -49,7 +49,10 @@ export function sameKey(a: PublicKey, b: PublicKey): boolean {
 export function keyLine(text: string): Parsed<string> {
   const line = text.trim()
   if (looksPrivate(line)) {
-    return { problem: 'this is a private key, which must not leave the machine of its owner; give the public one (the .pub file), and hold the private one for known to others' }
+    return {
+      problem:
+        'this is a private key, which must not leave the machine of its owner; give the public one (the .pub file), and hold the private one for known to others',
+    }
   }
   if (/[\r\n]/.test(line)) return { problem: 'one key at a time, on one line' }
   const key = readKey(line)

@@ -28,7 +28,12 @@ function addUser(name: string, to: UserState, { system }: Making): Script {
     ...(system ? ['-r', '-M'] : ['-m']),
     ...(to.uid === knownAfterApply ? [] : ['-u', String(to.uid)]),
     ...(to.groups.length > 0 ? ['-G', to.groups.join(',')] : []),
-    ...['-d', to.home, '-s', to.shell, '-c', to.comment],
+    '-d',
+    to.home,
+    '-s',
+    to.shell,
+    '-c',
+    to.comment,
   ]
   if (!own) return sh`useradd ${[...options, '-g', to.group]} -- ${name}`
   return sh`own=-U

@@ -74,25 +74,27 @@ export class User extends Task {
 
   /** Supplementary groups that it is in. Others, that it is in now, stay. */
   groups(...names: readonly string[]): User {
-    const twice = this.exactly && `user ${this.id}: groups() adds to what there is, onlyGroups() says all; take one`
-    return this.says({ among: sorted([...(this.among ?? []), ...names]) }).naming(names).wrong(twice)
+    return this.says({ among: sorted([...(this.among ?? []), ...names]) }).naming(names)
   }
 
   /** The supplementary groups that it is in, and no others. None at all: `onlyGroups()`. */
   onlyGroups(...names: readonly string[]): User {
-    const twice = this.among && `user ${this.id}: groups() adds to what there is, onlyGroups() says all; take one`
-    return this.says({ exactly: sorted(names) }).naming(names).wrong(twice)
+    return this.says({ exactly: sorted(names) }).naming(names)
   }
 
   /** Its home. Where the account has another, what is in that stays there. @default /home/NAME */
   home(path: string): User {
-    const problem = pathProblem(path) ?? (path.includes(':') || path.includes('\n') ? 'a home has no colon and no newline' : undefined)
+    const problem =
+      pathProblem(path) ??
+      (path.includes(':') || path.includes('\n') ? 'a home has no colon and no newline' : undefined)
     return problem ? this.wrong(`user ${this.id}: ${problem}`) : this.field({ home: path })
   }
 
   /** Its shell, an absolute path. @default /bin/sh, or /usr/sbin/nologin for a new account of the system */
   shell(path: string): User {
-    const problem = pathProblem(path) ?? (path.includes(':') || path.includes('\n') ? 'a shell has no colon and no newline' : undefined)
+    const problem =
+      pathProblem(path) ??
+      (path.includes(':') || path.includes('\n') ? 'a shell has no colon and no newline' : undefined)
     return problem ? this.wrong(`user ${this.id}: ${problem}`) : this.field({ shell: path })
   }
 
@@ -129,7 +131,8 @@ export class User extends Task {
     const place = account(this.id)
     const was = reading.now(place)
     if (!reading.changes(place)) return []
-    if (this.removal === 'account') return [note(`A password of ${this.id} is not kept; files of it in ${was?.home} stay.`)]
+    if (this.removal === 'account')
+      return [note(`A password of ${this.id} is not kept; files of it in ${was?.home} stay.`)]
     if (this.removal !== 'none') return [irreversible(`The home of ${this.id} is removed: ${was?.home}.`)]
     const missing = this.groupsToBe.flatMap((name) => missingGroup(name, reading))
     const moved = was && this.fields.home !== undefined && was.home !== this.fields.home
@@ -155,9 +158,12 @@ export class User extends Task {
   }
 
   private toBeGone(now: UserState | null): null {
-    const vital = /^\/(?:bin|boot|dev|etc|home|lib\w*|proc|root|run|sbin|srv|sys|tmp|usr|var|usr\/.*|var\/(?:www|lib|log|mail|cache|spool|backups))?$/
+    const vital =
+      /^\/(?:bin|boot|dev|etc|home|lib\w*|proc|root|run|sbin|srv|sys|tmp|usr|var|usr\/.*|var\/(?:www|lib|log|mail|cache|spool|backups))?$/
     if (now && this.removal === 'account and home' && vital.test(now.home)) {
-      throw new Failure('E_REFUSED', `The home of ${this.id} is ${now.home}, which is not its alone.`, { hint: 'Leave the home: .absent()' })
+      throw new Failure('E_REFUSED', `The home of ${this.id} is ${now.home}, which is not its alone.`, {
+        hint: 'Leave the home: .absent()',
+      })
     }
     return null
   }
@@ -173,9 +179,14 @@ export class User extends Task {
 
   private says(fields: Partial<User>): User {
     const next = this.with<User>(fields)
-    const says = next.isSystem || next.among || next.exactly || Object.keys(next.fields).length > 0
-    return next.wrong(next.removal !== 'none' && says ? `user ${this.id} cannot be absent and have a shell, home, number or groups` : undefined)
+    return contradiction(this) ? next : next.wrong(contradiction(next))
   }
+}
+
+function contradiction({ id, removal, isSystem, among, exactly, fields }: User): string | undefined {
+  if (among && exactly) return `user ${id}: groups() adds to what there is, onlyGroups() says all; take one`
+  const says = isSystem || among || exactly || Object.keys(fields).length > 0
+  return removal !== 'none' && says ? `user ${id} cannot be absent and have a shell, home, number or groups` : undefined
 }
 
 /** An account in /etc/passwd; null where there is none of the name. */
@@ -195,7 +206,9 @@ function userState(name: string, { users, groups }: Accounts): UserState | null 
   if (!entry) return null
   const { uid, gid, home, shell, comment } = entry
   const primary = [...groups].find(([, group]) => group.gid === gid)?.[0] ?? String(gid)
-  const member = [...groups].flatMap(([group, { members }]) => (group !== primary && members.includes(name) ? [group] : []))
+  const member = [...groups].flatMap(([group, { members }]) =>
+    group !== primary && members.includes(name) ? [group] : [],
+  )
   return { uid, group: primary, groups: sorted(member), home, shell, comment }
 }
 
@@ -208,7 +221,12 @@ function missingGroup(name: string, { now, certain }: Reading): readonly Verdict
   const place = localGroup(name)
   if (now(place) !== null || !certain(place)) return []
   const close = now(groupDetails(name)).nearest
-  return [refuse(`There is no group ${name} on this host.`, close ? `Did you mean ${close}?` : `Make it before: group('${name}')`)]
+  return [
+    refuse(
+      `There is no group ${name} on this host.`,
+      close ? `Did you mean ${close}?` : `Make it before: group('${name}')`,
+    ),
+  ]
 }
 
 /** Each name once, in the order in which they are compared. */
