@@ -46,8 +46,11 @@ export interface Findings {
   readonly events: readonly Event[]
 }
 
-/** What can be seen of a ground, by name: how a thing is, and traces such as times that even a write of the same leaves. */
-export type Snapshot = ReadonlyMap<string, { readonly state: string; readonly trace: string }>
+/**
+ * What can be seen of a ground, by name: how a thing is, and traces such as times that even a write of the same leaves.
+ * A thing without a state may be otherwise after the way back.
+ */
+export type Snapshot = ReadonlyMap<string, { readonly state?: string; readonly trace: string }>
 
 /** Where an example is tried. */
 export interface Ground {
@@ -84,7 +87,7 @@ export function mockGround(root = '/srv/example'): Ground {
       for (const [resource, value] of values?.(root) ?? []) host.values.set(resource.key, value)
     },
     // Its places are read again for the laws that ask for their values; here it shows whether it was written at all.
-    snapshot: async () => new Map([['memory', { state: '', trace: JSON.stringify([...host.values]) }]]),
+    snapshot: async () => new Map([['memory', { trace: JSON.stringify([...host.values]) }]]),
   }
 }
 

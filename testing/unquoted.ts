@@ -15,9 +15,9 @@ export function unquoted(script: string): string {
     if (reader.take(/"/y)) {
       if (inDouble) open.pop()
       else open.push('"')
-    } else if (reader.take(/\$\(/y) || (!inDouble && reader.take(/\(/y))) {
+    } else if (reader.take(inDouble ? /\$\(/y : /\(/y)) {
       open.push('(')
-      seen += '('
+      seen += inDouble ? '$(' : '('
     } else if (inDouble) seen += reader.sign()
     else if (reader.take(/'[^']*(?:'|$)/y)) seen += ' '
     else if (/(?:^|[\s;(])$/.test(seen) && reader.take(/#[^\n]*/y)) continue

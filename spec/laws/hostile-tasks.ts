@@ -23,9 +23,9 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
   ],
   authorizedKey: (text) => [
     () => words.authorizedKey(text).add(`ssh-ed25519 ${key}`),
-    () => words.authorizedKey('root').add(`ssh-ed25519 ${key} ${text}`),
-    () => words.authorizedKey('root').only(`${text} ssh-ed25519 ${key}`),
-    () => words.authorizedKey('root').remove(text),
+    () => words.authorizedKey('daemon').add(`ssh-ed25519 ${key} ${text}`),
+    () => words.authorizedKey('daemon').only(`${text} ssh-ed25519 ${key}`),
+    () => words.authorizedKey('daemon').remove(text),
   ],
   block: (text) => [
     () => words.block(`/etc/${text}`, 'law').content('x', { create: true }),
