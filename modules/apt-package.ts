@@ -22,6 +22,7 @@ import {
  * Packages of Debian, installed by apt-get: without more words, in whatever version. What is there in another version stays,
  * unless `.version()` or `.latest()` is said. All packages of a task are moved in one run of apt-get, which asks nothing, keeps
  * configuration files that were changed, and waits up to five minutes for another that holds the lock.
+ * Turned round, an installation is a removal: what the package wrote beside its own files stays, as do its configuration files.
  *
  * Refused in the plan: a name that apt does not know (with the nearest that it knows), a virtual package (with those that provide
  * it), a version that it does not have, a package on hold, and what apt itself cannot do, in its words. What else it would remove
