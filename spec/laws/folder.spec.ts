@@ -16,7 +16,7 @@ describe.each(realShells)('the laws in a folder, by $title', ({ name: shell, the
     if (!there) return
     const all = inFolders.map((example, i) => tryLaws(example, folders.ground(i)))
     for (const [i, findings] of (await Promise.all(all)).entries()) found.set(inFolders[i]!.name, findings)
-  })
+  }, 60_000)
   afterAll(() => folders.close())
 
   it.runIf(there).each(inFolders)('$name', ({ name }) => {

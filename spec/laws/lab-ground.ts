@@ -3,7 +3,7 @@
 import { RemoteHost } from '../../engine/remote-host.ts'
 import type { Host } from '../../engine/host.ts'
 import { Probe } from '../../probe/probe.ts'
-import { type Script, sh } from '../../shell/script.ts'
+import { lines, type Script, sh } from '../../shell/script.ts'
 import type { Connection } from '../../connection/connection.ts'
 import { sshResolver } from '../../connection/ssh-config.ts'
 import { connectSsh } from '../../connection/ssh.ts'
@@ -48,7 +48,11 @@ export class LabGround implements Ground {
     if (before) await runScript(this.host, before(this.root))
   }
 
-  readonly snapshot: Ground['snapshot'] = async () => parse(await answer(this.host, look(this.root)), this.root)
+  readonly snapshot: Ground['snapshot'] = async (of) => {
+    const files = lookAt(of === 'state' ? [this.root] : [this.root, ...folders])
+    const script = of === 'state' ? files : lines(files, lookAtUnits)
+    return parse(await answer(this.host, script), this.root)
+  }
 
   /** Where a script left a file, because it took a word for several. */
   async canaries(): Promise<readonly string[]> {
@@ -60,13 +64,18 @@ export class LabGround implements Ground {
   }
 }
 
-/** Files whose change anybody would notice, and services: each ends with a NUL byte, the name and the trace with a slash. */
-function look(root: string): Script {
-  return sh`find ${[root, '/etc', '/usr/local', '/var/spool/cron', '/srv']} -xdev -path /etc/.pwd.lock -prune -o -printf '%p\0%y %m %u:%g %l\0%s %i %T@ %C@\0'
-systemctl list-units --all --plain --no-legend --type=service,socket | while read -r unit load active sub _; do
+/** Folders in which anybody would notice a change. */
+const folders = ['/etc', '/usr/local', '/var/spool/cron', '/srv']
+
+/** Of each file its name, what it is, and what a write of the same would leave; all end with a NUL byte. */
+function lookAt(paths: readonly string[]): Script {
+  return sh`find ${paths} -xdev -path /etc/.pwd.lock -prune -o -printf '%p\0%y %m %u:%g %l\0%s %i %T@ %C@\0'`
+}
+
+/** Those of systemd itself, and those of logins, come and go. */
+const lookAtUnits = sh`systemctl list-units --all --plain --no-legend --type=service,socket | while read -r unit load active sub _; do
   case $unit in user@* | user-runtime-dir@* | systemd-*) ;; *) printf '%s\0\0%s\0' "$unit" "$load $active $sub" ;; esac
 done`
-}
 
 function parse(text: string, root: string): Snapshot {
   const parts = text.split('\0')

@@ -3,6 +3,7 @@ import * as words from '../../index.ts'
 import { Task } from '../../dsl/task.ts'
 import { type Findings, tryLaws } from '../../testing/laws.ts'
 import { examples, handlers, moduleOf, publicModules } from './shown.ts'
+import { untold } from './told.ts'
 
 /** Modules of which some changes have no return, and why that cannot be otherwise. */
 const mayNotReturn: Readonly<Record<string, string>> = {
@@ -41,6 +42,7 @@ describe('the laws on a host in memory', () => {
     const findings = await tryLaws(example)
     found.set(example.name, findings)
     expect(findings.breaches).toEqual([])
+    expect(untold(findings.events)).toEqual([])
     // A task that is alone depends on nothing, so the plan of it must be sure.
     expect(findings.conditional).toBe(0)
   })
