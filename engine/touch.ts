@@ -31,8 +31,7 @@ const implications: readonly (readonly [RegExp, (match: RegExpExecArray) => read
     ([, name, within]) => unitKeys(name!, within),
   ],
   [/^file:\/(etc|run|usr\/lib|usr\/local\/lib)\/sysctl\.d\//, () => ['sysctl.d:*']],
-  [/^user:/, () => ['group:*', 'user:*', 'authorized-keys:*', 'crontab:*', 'file:/home/*']],
-  [/^group:/, () => ['user:*']],
+  [/^file:\/etc\/apt\//, () => ['package:*']],
 ]
 
 function implied(key: string): readonly string[] {
