@@ -3,7 +3,7 @@
 import pLimit from 'p-limit'
 import type { Connection } from '../connection/connection.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
-import { failureData } from '../engine/host-run.ts'
+import { failureData } from '../engine/tell.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { type Answered, answersText } from '../report/answers.ts'
 import { quote } from '../shell/quote.ts'

@@ -21,7 +21,7 @@ export type ExplainOptions = InventoryOptions & ConnectionOptions
 
 /** @throws Mistakes before any connection */
 export async function explain(name: string, host: string, options: ExplainOptions): Promise<ExitStatus> {
-  const { play, inventory } = await prepare(name, { ...options, limit: host, tags: [], skipTags: [] })
+  const { play, inventory, stages } = await prepare(name, { ...options, limit: host, tags: [], skipTags: [] })
   const connect = await connector({ connection: options, inventory: inventory.name, keep: false })
   const listeners: Listener[] = []
   const story = new Story(false)
@@ -29,6 +29,7 @@ export async function explain(name: string, host: string, options: ExplainOption
     plays: play.plays,
     hosts: inventory.hosts,
     limit: host,
+    stages,
     tags: [],
     skipTags: [],
     forks: 1,

@@ -1,6 +1,6 @@
 /** `play facts`: what is known of a host before any question of a play. */
 
-import { failureData } from '../engine/host-run.ts'
+import { failureData } from '../engine/tell.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
 import { failureOn } from '../report/failure.ts'

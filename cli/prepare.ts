@@ -2,9 +2,8 @@
 
 import type { InventoryHost } from '../dsl/inventory.ts'
 import { select } from '../dsl/pattern.ts'
-import { typicalFacts } from '../dsl/play.ts'
-import { type CompiledTask, compile } from '../engine/compile.ts'
-import { aim } from '../engine/fleet.ts'
+import type { CompiledTask } from '../engine/compile.ts'
+import { aim, type Stages } from '../engine/aim.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
 import { type LoadedInventory, type LoadedPlay, loadInventory, loadPlay, playsOf } from './load.ts'
@@ -22,6 +21,7 @@ export interface Prepared {
   readonly aimed: readonly InventoryHost[]
   /** Tasks of one host, as far as they are known before its facts are. */
   readonly tasks: number
+  readonly stages: Stages
 }
 
 /**
@@ -78,14 +78,12 @@ export async function prepare(name: string, options: InventoryOptions & ChoiceOp
 
   const meant = stages.flat()
   const names = new Set(meant.flatMap((stage) => stage.hosts.map((host) => host.name)))
-  const perPlay = meant.map((stage) =>
-    stage.hosts[0] ? compile(stage.play, stage.hosts[0], hosts, typicalFacts, choice).tasks.length : 0,
-  )
   return {
     play,
     inventory: { ...inventory, hosts },
     aimed: hosts.filter((host) => names.has(host.name)),
-    tasks: perPlay.reduce((sum, n) => sum + n, 0),
+    tasks: meant.reduce((sum, { tasks }) => sum + tasks.length, 0),
+    stages,
   }
 }
 
@@ -111,10 +109,8 @@ export function chosenHosts(pattern: string, { hosts, inventory }: PreparedInven
 
 /** The tasks of each play as its first host would have them; none where the play throws. */
 export function typicalTasks(play: LoadedPlay, hosts: readonly InventoryHost[]): readonly CompiledTask[] {
-  const stages = aim({ plays: play.plays, hosts, limit: undefined, tags: [], skipTags: [] }).flat()
-  return stages.flatMap((stage) =>
-    stage.hosts[0] ? compile(stage.play, stage.hosts[0], hosts, typicalFacts, { tags: [], skipTags: [] }).tasks : [],
-  )
+  const stages = aim({ plays: play.plays, hosts, limit: undefined, tags: [], skipTags: [] })
+  return stages.flat().flatMap(({ tasks }) => tasks)
 }
 
 /** A tag that no task has would quietly choose nothing. */

@@ -56,6 +56,7 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
       plays: prepared.play.plays,
       hosts: prepared.inventory.hosts,
       limit: options.limit,
+      stages: prepared.stages,
       tags: options.tags,
       skipTags: options.skipTags,
       forks: options.forks,

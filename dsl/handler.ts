@@ -2,6 +2,8 @@
 
 import type { Script } from '../shell/script.ts'
 import { Origin } from './origin.ts'
+import type { AnyResource, Resource } from './resource.ts'
+import type { Refusal } from './task.ts'
 
 export interface Handler {
   /** Handlers with the same key are one. */
@@ -11,7 +13,25 @@ export interface Handler {
   readonly script: Script
   /** Keys of handlers that need not run where this one does: a restart absorbs a reload. */
   readonly absorbs: readonly string[]
+  /** What it cannot do without; a plan that would run it is refused where that is not there. */
+  readonly needs?: Need | undefined
   readonly origin: Origin
+}
+
+/** A place that is read with the questions of the play, and why the handler cannot run by what it holds. */
+export interface Need {
+  readonly resource: AnyResource
+  readonly refuses: (now: unknown) => Refusal | undefined
+}
+
+/**
+ * For modules: a place that a handler needs. It is not asked about what a task of the play may yet move.
+ *
+ * @example
+ * needs(unitState('nginx.service'), (now) => (now ? undefined : refuse('systemd knows no unit nginx.service on this host.')))
+ */
+export function needs<T>(resource: Resource<T>, refuses: (now: T) => Refusal | undefined): Need {
+  return { resource, refuses } as unknown as Need
 }
 
 /**

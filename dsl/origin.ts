@@ -21,7 +21,7 @@ export class Origin {
 
   /** Every line of the user's files on the way, innermost first. */
   get places(): readonly Place[] {
-    return (this.#error.stack ?? '').split('\n').slice(1).flatMap(userPlace)
+    return (this.#error.stack ?? '').split('\n').slice(1).flatMap(placeOf)
   }
 
   /** The line that made it. */
@@ -34,7 +34,18 @@ const house = new URL('..', import.meta.url)
 const floors = ['shell', 'errors', 'probe', 'connection', 'dsl', 'modules', 'engine', 'report', 'testing', 'cli']
 const ours = [...floors.map((floor) => new URL(`${floor}/`, house).pathname), new URL('node_modules/', house).pathname]
 
-function userPlace(frame: string): Place[] {
+/** Places by the frames of stacks: hundreds of hosts come by the same lines. */
+const places = new Map<string, readonly Place[]>()
+
+function placeOf(frame: string): readonly Place[] {
+  const known = places.get(frame)
+  if (known) return known
+  const place = userPlace(frame)
+  places.set(frame, place)
+  return place
+}
+
+function userPlace(frame: string): readonly Place[] {
   const [, location, line, column] = /\(?((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(frame) ?? []
   if (!location) return []
   // Loaders add a query to tell versions of a file apart.

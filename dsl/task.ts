@@ -51,14 +51,20 @@ export interface Reading {
 }
 
 export type Verdict =
-  /** The task cannot or must not be done here. */
-  | { readonly kind: 'refuse'; readonly reason: string; readonly hint: string | undefined }
+  | Refusal
   /** What a reader should know beside the change. */
   | { readonly kind: 'note'; readonly text: string }
   /** The change cannot be turned round. */
   | { readonly kind: 'irreversible'; readonly why: string }
 
-export function refuse(reason: string, hint?: string): Verdict {
+/** It cannot or must not be done here. */
+export interface Refusal {
+  readonly kind: 'refuse'
+  readonly reason: string
+  readonly hint: string | undefined
+}
+
+export function refuse(reason: string, hint?: string): Refusal {
   return { kind: 'refuse', reason, hint }
 }
 

@@ -24,6 +24,8 @@ export interface CompiledTask {
   readonly wishes: readonly Wish[]
   readonly handlers: readonly Handler[]
   readonly as: As
+  /** Whether its conditions by facts hold on this host. */
+  readonly applies: boolean
 }
 
 export interface Choice {
@@ -44,23 +46,38 @@ export function compile(
   choice: Choice,
 ): Compiled {
   const problems: Failure[] = []
-  let made: readonly Task[]
+  let said: readonly Task[]
   try {
-    made = supply(
-      flattenTasks(
-        play.tasks({ vars: host.vars, facts: withNeed(facts), host: view(host), hosts: hostsOf(play, fleet) }),
-      ),
-      problems,
+    said = flattenTasks(
+      play.tasks({ vars: host.vars, facts: withNeed(facts), host: view(host), hosts: hostsOf(play, fleet) }),
     )
   } catch (error) {
     return { tasks: [], problems: [thrown(error, play)] }
   }
-  const tasks = made
-    .map((task, index) => compileTask(task, index, play))
-    .filter(({ task }) => chosen(task.keywords.tags, choice))
-  problems.push(...tasks.flatMap(({ task, info }) => problemsOf(task).map((problem) => problem.at(info.place))))
-  const apart = tasks.filter(({ task }) => conditions(task).every((c) => typeof c === 'function' && c(facts)))
+  const tasks = supply(said, problems).flatMap((task, index) => {
+    if (!chosen(task.keywords.tags, choice)) return []
+    const info = infoOf(task, index, play)
+    const wrong = [...problemsOf(task), ...awaitingLater(task, said.slice(index))]
+    problems.push(...wrong.map((problem) => problem.at(info.place)))
+    try {
+      return [compileTask(task, info, play, facts)]
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      problems.push(error.at(info.place))
+      return []
+    }
+  })
+  const apart = tasks.filter(({ task, applies }) => applies && task.keywords.when.every((c) => typeof c === 'function'))
   return { tasks, problems: [...problems, ...conflicts(apart)] }
+}
+
+/** What a task waits for must be before it: its conditions are looked at when its turn has come. */
+function awaitingLater(task: Task, later: readonly Task[]): readonly Failure[] {
+  return task.keywords.when.flatMap((condition) => {
+    if (typeof condition === 'function' || !later.includes(condition.changed)) return []
+    const message = `${titleOf(task)} waits for a change of ${titleOf(condition.changed)}, which is not before it.`
+    return [new Failure('E_PLAY_INVALID', message, { hint: 'Put the task that it waits for in front of it.' })]
+  })
 }
 
 /** Gives tasks the local files that they are made from. */
@@ -96,14 +113,37 @@ function contentOf(path: string): Uint8Array | string {
   return content
 }
 
-function compileTask(task: Task, index: number, play: Play): CompiledTask {
+/** The place costs the text of a stack, so it is made only where somebody reads it. */
+function infoOf(task: Task, index: number, play: Play): TaskInfo {
+  let place: readonly [TaskInfo['place']] | undefined
   return {
-    info: { index, module: task.module, title: titleOf(task), place: placeIn(task, play) },
+    index,
+    module: task.module,
+    title: titleOf(task),
+    get place() {
+      return (place ??= [placeIn(task, play)])[0]
+    },
+  }
+}
+
+function compileTask(task: Task, info: TaskInfo, play: Play, facts: Facts): CompiledTask {
+  return {
+    info,
     task,
     // What a wrong task wishes may be a place that cannot be named: a path with a NUL byte.
     wishes: problemsOf(task).length > 0 ? [] : wishesOf(task),
     handlers: handlersOf(task),
     as: task.keywords.become ?? play.become,
+    applies: applies(task, facts),
+  }
+}
+
+function applies(task: Task, facts: Facts): boolean {
+  try {
+    return task.keywords.when.every((condition) => typeof condition !== 'function' || condition(facts))
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Failure('E_PLAY_THREW', `A condition of ${titleOf(task)} threw: ${message}`, { cause: error })
   }
 }
 
@@ -126,10 +166,6 @@ function problemsOf(task: Task): readonly Failure[] {
   const { unfinished } = task
   const own = unfinished ? [...task.problems, new Failure('E_PLAY_INVALID', unfinished)] : task.problems
   return [...task.parts.flatMap(problemsOf), ...own]
-}
-
-function conditions(task: Task): Task['keywords']['when'] {
-  return task.keywords.when
 }
 
 function chosen(tags: readonly string[], { tags: wanted, skipTags }: Choice): boolean {

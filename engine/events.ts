@@ -12,6 +12,8 @@ export interface FailureData {
   readonly place: Place | undefined
   readonly seen: Seen | undefined
   readonly hint: string | undefined
+  /** Of a fault of fleetplay or of a module: where in its code. */
+  readonly stack?: string
 }
 
 /** One place that is, or would be, changed. */
@@ -78,7 +80,7 @@ export type Event =
   /** A host's turn has come: it is connected to now. */
   | { readonly type: 'host-started'; readonly play: string; readonly host: string }
   | { readonly type: 'connected'; readonly play: string; readonly host: string; readonly tasks: number }
-  /** A host reached a task: for a live display only. */
+  /** A host reached a task, or a handler: for a live display only. */
   | {
       readonly type: 'progress'
       readonly play: string
@@ -96,6 +98,7 @@ export type Event =
       readonly outcome: Exclude<Outcome, 'unreachable'>
       /** Why it was skipped. */
       readonly reason: string | undefined
+      /** What was changed, or would be; of a task that failed, what was changed before. */
       readonly changes: readonly Change[]
       readonly notes: readonly string[]
       /** Why the change cannot be turned round. */

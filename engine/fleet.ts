@@ -2,20 +2,18 @@
 
 import pLimit from 'p-limit'
 import type { InventoryHost } from '../dsl/inventory.ts'
-import { select } from '../dsl/pattern.ts'
-import { type Play, type Plays, type Serial, type Together, typicalFacts } from '../dsl/play.ts'
-import { Failure, Mistakes } from '../errors/failure.ts'
-import { nearest } from '../errors/suggest.ts'
-import { type Choice, compile } from './compile.ts'
+import type { Play, Serial } from '../dsl/play.ts'
+import { Failure } from '../errors/failure.ts'
+import { type Aimed, aim, type AimOptions, type Stages } from './aim.ts'
+import { compile } from './compile.ts'
 import type { Emit, Event, Outcome, Recap } from './events.ts'
 import type { Host } from './host.ts'
-import { failureData, HostRun } from './host-run.ts'
+import { HostRun } from './host-run.ts'
+import { failureData } from './tell.ts'
 
-export interface FleetOptions extends Choice {
-  readonly plays: Plays
-  readonly hosts: readonly InventoryHost[]
-  /** A pattern that narrows every play; undefined for all hosts. */
-  readonly limit: string | undefined
+export interface FleetOptions extends AimOptions {
+  /** What `aim` made of these, where it was asked before. */
+  readonly stages?: Stages
   /** Hosts at once. */
   readonly forks: number
   readonly check: boolean
@@ -24,18 +22,12 @@ export interface FleetOptions extends Choice {
   readonly stopping: () => boolean
 }
 
-/** A play with the hosts that it is for. */
-interface Aimed {
-  readonly play: Play
-  readonly hosts: readonly InventoryHost[]
-}
-
 /**
  * Runs plays, or plans them. Throws Mistakes before any connection where a play, a pattern or an option is wrong;
  * what goes wrong on a host is told as events.
  */
 export async function fleet(options: FleetOptions): Promise<Recap> {
-  const stages = aim(options)
+  const stages = options.stages ?? aim(options)
   const started = performance.now()
   const run = new FleetRun(options)
   try {
@@ -46,66 +38,6 @@ export async function fleet(options: FleetOptions): Promise<Recap> {
   const recap = run.recap((performance.now() - started) / 1000)
   options.emit({ type: 'run-finished', recap, interrupted: options.stopping() })
   return recap
-}
-
-/** The stages of a run, after every mistake that can be seen without a host was looked for. */
-export function aim(
-  options: Omit<FleetOptions, 'connect' | 'emit' | 'stopping' | 'check' | 'forks'>,
-): readonly (readonly Aimed[])[] {
-  const { hosts, limit } = options
-  const problems: Failure[] = []
-  const stages = stagesOf(options.plays).map((plays) =>
-    plays.map((play): Aimed => ({ play, hosts: aimedHosts(play, hosts, problems) })),
-  )
-  const narrowed = limit === undefined ? undefined : limited(limit, hosts, stages.flat(), problems)
-  const aimed = stages.map((stage) =>
-    stage.map(({ play, hosts }) => ({ play, hosts: narrowed ? hosts.filter((host) => narrowed.has(host)) : hosts })),
-  )
-  for (const { play, hosts: mine } of aimed.flat()) {
-    for (const host of mine) problems.push(...compile(play, host, hosts, typicalFacts, options).problems)
-  }
-  const different = new Map(problems.map((problem) => [JSON.stringify([problem.message, problem.place]), problem]))
-  if (different.size > 0) throw new Mistakes([...different.values()])
-  return aimed
-}
-
-function stagesOf(plays: Plays): readonly (readonly Play[])[] {
-  const list: readonly (Play | Together)[] = Array.isArray(plays) ? plays : [plays as Play | Together]
-  return list.map((entry) => (entry.kind === 'together' ? entry.plays : [entry]))
-}
-
-function aimedHosts(play: Play, fleet: readonly InventoryHost[], problems: Failure[]): readonly InventoryHost[] {
-  const groups = Object.keys(play.shape.groups)
-  const { hosts, unknown } = select(play.pattern, fleet, groups)
-  const names = [...groups, ...fleet.map(({ name }) => name)]
-  for (const term of unknown) {
-    problems.push(unknownTerm(`The play ${play.name}: hosts('${term}')`, term, names).at(play.origin.place))
-  }
-  return hosts
-}
-
-function limited(
-  limit: string,
-  fleet: readonly InventoryHost[],
-  aimed: readonly Aimed[],
-  problems: Failure[],
-): ReadonlySet<InventoryHost> {
-  const groups = [...new Set(aimed.flatMap(({ play }) => Object.keys(play.shape.groups)))]
-  const { hosts, unknown } = select(limit, fleet, groups)
-  for (const term of unknown) {
-    problems.push(unknownTerm(`--limit ${limit}`, term, [...groups, ...fleet.map(({ name }) => name)]))
-  }
-  const meant = new Set(aimed.flatMap((a) => a.hosts))
-  if (unknown.length === 0 && !hosts.some((host) => meant.has(host))) {
-    problems.push(new Failure('E_PATTERN', `--limit ${limit} leaves no host of these plays.`))
-  }
-  return new Set(hosts)
-}
-
-function unknownTerm(where: string, term: string, names: readonly string[]): Failure {
-  const close = nearest(term, names)
-  const hint = close ? `Did you mean ${close}?` : `There are: ${names.join(', ')}.`
-  return new Failure('E_PATTERN', `${where} matches no host and no group of the inventory.`, { hint })
 }
 
 /** What is known of a host in the whole run. */
@@ -181,16 +113,11 @@ class FleetRun {
         outcome = await run.run()
       }
     } catch (error) {
-      // The engine never throws for a host, and only a Failure is a host's.
-      if (!(error instanceof Failure)) throw error
-      outcome = 'unreachable'
-      emit({
-        type: 'unreachable',
-        play: play.name,
-        host: host.name,
-        task: run?.current?.info,
-        failure: failureData(error),
-      })
+      if (error instanceof Failure) {
+        outcome = 'unreachable'
+        const failure = failureData(error)
+        emit({ type: 'unreachable', play: play.name, host: host.name, task: run?.current?.info, failure })
+      } else outcome = this.#refused(play, host, [broken(error)])
     }
     this.#note(host.name, outcome)
     emit({ type: 'host-finished', play: play.name, host: host.name, outcome, trips: known.host.trips - before })
@@ -207,7 +134,7 @@ class FleetRun {
     }
   }
 
-  /** The play cannot be made for this host, by what its facts are. */
+  /** The play cannot be made for this host, by what its facts are; or it broke off. */
   #refused(play: Play, host: InventoryHost, problems: readonly Failure[]): 'failed' {
     for (const [index, problem] of problems.entries()) {
       this.#tasks.failed++
@@ -244,6 +171,12 @@ class FleetRun {
   async close(): Promise<void> {
     await Promise.all([...this.#known.values()].map(({ host }) => host.close()))
   }
+}
+
+/** The engine never throws for a host: the others go on. */
+function broken(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error)
+  return new Failure('E_INTERNAL', `The work on this host broke off: ${message}`, { cause: error })
 }
 
 const severity: readonly Outcome[] = ['ok', 'skipped', 'changed', 'unreachable', 'failed']

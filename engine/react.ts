@@ -1,8 +1,10 @@
-/** Which handlers are due on a host, once each, in the play's order. */
+/** Which handlers are due on a host, once each, in the play's order; whether they can run; and how they are run. */
 
 import type { Handler } from '../dsl/handler.ts'
+import { Failure } from '../errors/failure.ts'
 import type { CompiledTask } from './compile.ts'
-import type { As } from './host.ts'
+import type { As, Host } from './host.ts'
+import { valueOf, type World } from './world.ts'
 
 export interface Due {
   readonly handler: Handler
@@ -10,6 +12,14 @@ export interface Due {
   readonly because: readonly string[]
   readonly as: As
 }
+
+export interface RefusedReaction {
+  readonly due: Due
+  readonly failure: Failure
+}
+
+/** How a reaction ended, for whoever tells it. */
+export type TellReaction = (due: Due, outcome: 'planned' | 'done' | 'failed', failure?: Failure) => void
 
 /** The handlers that changed tasks notify: equal ones are one, and one that another absorbs is left out. */
 export function dueHandlers(changed: readonly CompiledTask[]): readonly Due[] {
@@ -27,4 +37,56 @@ export function dueHandlers(changed: readonly CompiledTask[]): readonly Due[] {
   }
   const absorbed = new Set([...due.values()].flatMap(({ handler }) => handler.absorbs))
   return [...due.values()].filter(({ handler }) => !absorbed.has(handler.key))
+}
+
+/** Handlers that lack what they need, where no task of the play may yet bring it. */
+export function refusedReactions(due: readonly Due[], world: World): readonly RefusedReaction[] {
+  return due.flatMap((one) => {
+    const failure = lack(one.handler, world)
+    return failure ? [{ due: one, failure }] : []
+  })
+}
+
+function lack({ needs }: Handler, world: World): Failure | undefined {
+  if (!needs) return undefined
+  const entry = world.get(needs.resource)
+  if (entry.moved.length > 0) return undefined
+  const result = valueOf(entry)
+  if ('failure' in result) return result.failure
+  const refusal = needs.refuses(result.value)
+  return refusal && new Failure('E_REFUSED', refusal.reason, { hint: refusal.hint })
+}
+
+/** Runs handlers, in one trip for each user; tells each. False where one failed. Rejects where the host is lost, when all are told. */
+export async function react(host: Host, due: readonly Due[], tell: TellReaction): Promise<boolean> {
+  let fine = true
+  const waiting = new Set(due)
+  try {
+    for (const as of new Set(due.map((one) => one.as))) {
+      const mine = due.filter((one) => one.as === as)
+      const ends = await host.react(
+        mine.map(({ handler }) => handler),
+        as,
+      )
+      mine.forEach((one, i) => {
+        const end = ends[i]!
+        waiting.delete(one)
+        fine &&= end === 'done'
+        tell(one, end === 'done' ? 'done' : 'failed', end instanceof Failure ? end : undefined)
+      })
+    }
+  } catch (error) {
+    notReacted([...waiting], tell)
+    throw error
+  }
+  return fine
+}
+
+/** Tells reactions that are lost with their host. */
+export function notReacted(due: readonly Due[], tell: TellReaction): void {
+  const message =
+    'The host was lost before this was seen to be done, and the next run may find nothing changed that calls for it.'
+  for (const one of due) {
+    tell(one, 'failed', new Failure('E_CONNECTION_LOST', message, { hint: 'See to it by hand when the host is back.' }))
+  }
 }

@@ -41,6 +41,12 @@ export class World {
     }
   }
 
+  /** A change of the place was not made, or not wholly. */
+  doubt({ resource }: Step, title: string): void {
+    const entry = this.get(resource)
+    entry.moved = [...new Set([...entry.moved, title])]
+  }
+
   /** Entries that must be read again before they can be relied on. */
   moved(): readonly Entry[] {
     return [...this.#entries.values()].filter((entry) => entry.moved.length > 0)

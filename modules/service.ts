@@ -1,13 +1,13 @@
 /** Services and other units of systemd: what happens at boot, and what is now; and the handlers that restart or reload them. */
 
-import type { Handler } from '../dsl/handler.ts'
+import { type Handler, needs } from '../dsl/handler.ts'
 import { Origin } from '../dsl/origin.ts'
 import { look, want } from '../dsl/resource.ts'
-import { note, type Reading, refuse, Task, type Verdict } from '../dsl/task.ts'
+import { note, type Reading, type Refusal, refuse, Task, type Verdict } from '../dsl/task.ts'
 import { isProblem } from '../dsl/variable.ts'
 import { Failure } from '../errors/failure.ts'
 import { lines, sh } from '../shell/script.ts'
-import { type Enablement, unit, unitDetails, unitName, type UnitState } from './unit.ts'
+import { type Enablement, foundUnit, unit, unitDetails, unitName, type UnitState } from './unit.ts'
 import { control } from './unit-control.ts'
 
 /** A unit of which no state is said yet. */
@@ -99,10 +99,7 @@ export class Service extends Task implements ServiceStart {
     if (was === null && this.enablement !== 'masked') {
       // An earlier task may yet bring it.
       if (!certain(place)) return []
-      const hint = details.nearest
-        ? `Did you mean ${details.nearest}?`
-        : 'Install the package that brings it in an earlier task.'
-      return [refuse(`systemd knows no unit ${this.id} on this host.`, hint)]
+      return [unknown(this.id, details.nearest)]
     }
     if (!changes(place) || !certain(place)) return []
     const verdicts: Verdict[] = []
@@ -166,6 +163,7 @@ const fixed: readonly Enablement[] = ['static', 'indirect', 'generated', 'transi
  * Restarts a unit at the end of the play, once, where a task that notifies it has changed something. It is done when systemd shows
  * a new invocation of the unit, and the unit is active (a oneshot: has ended well); else the host fails, in the unit's own words.
  * systemd reads the unit's files again first, where they changed. A reload of the same unit is not needed then.
+ * A plan that would restart a unit which the host does not have, or which is masked, is refused.
  *
  * @example
  * file('/etc/nginx/nginx.conf').source('./nginx.conf').notify(restart('nginx'))
@@ -176,6 +174,11 @@ export function restart(name: string): Handler {
     key: `restart ${whole}`,
     name: `restart ${spoken(whole)}`,
     absorbs: [`reload ${whole}`, daemonReload(whole).key],
+    needs: needs(foundUnit(whole), ({ enabled, nearest }) => {
+      if (enabled === null) return unknown(whole, nearest)
+      if (enabled.startsWith('masked')) return refuse(`${whole} is masked, and cannot be restarted.`)
+      return undefined
+    }),
     origin: Origin.here(),
     script: lines(
       control,
@@ -202,6 +205,7 @@ export function reload(name: string): Handler {
     key: `reload ${whole}`,
     name: `reload ${spoken(whole)}`,
     absorbs: [],
+    needs: needs(foundUnit(whole), ({ enabled, nearest }) => (enabled === null ? unknown(whole, nearest) : undefined)),
     origin: Origin.here(),
     script: lines(
       control,
@@ -233,6 +237,11 @@ function known(name: string): string {
   const whole = unitName(name)
   if (isProblem(whole)) throw new Failure('E_PLAY_INVALID', whole.problem, { place: Origin.here().place })
   return whole
+}
+
+function unknown(whole: string, nearest: string | null): Refusal {
+  const hint = nearest ? `Did you mean ${nearest}?` : 'Install the package that brings it in an earlier task.'
+  return refuse(`systemd knows no unit ${whole} on this host.`, hint)
 }
 
 function spoken(whole: string): string {

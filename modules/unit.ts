@@ -90,6 +90,23 @@ export function unitDetails(name: string): Resource<UnitDetails> {
   }
 }
 
+/** What a handler of a unit must know of it. */
+export interface FoundUnit {
+  /** Null where systemd knows no such unit. */
+  readonly enabled: Enablement | null
+  /** The one of this host that was probably meant. */
+  readonly nearest: string | null
+}
+
+/** Whether there is a unit to restart or reload. It can only be looked at. */
+export function foundUnit(name: string): Resource<FoundUnit> {
+  return {
+    key: `unit:${name}/found`,
+    read: unitRecord(name).map(({ state, details }) => ({ enabled: state && state.enabled, nearest: details.nearest })),
+    fresh: { enabled: 'enabled', nearest: null },
+  }
+}
+
 /** @internal Everything that is asked of a unit; the modules of this folder make their places from it. */
 export function unitRecord(name: string): Probe<UnitRecord> {
   return Probe.of(units, name)

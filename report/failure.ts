@@ -6,7 +6,7 @@ import { count, harmless, shortPath } from './layout.ts'
 import { Page, type PageOptions } from './page.ts'
 
 /** Adds what happened, what was seen and the remedy to a page. */
-export function failureOn(page: Page, { code, message, seen, hint }: FailureData, indent: number): void {
+export function failureOn(page: Page, { code, message, seen, hint, stack }: FailureData, indent: number): void {
   const { faint, advice } = page.paint
   page.prose(harmless(message, '\n'), indent)
   if (seen) {
@@ -19,6 +19,10 @@ export function failureOn(page: Page, { code, message, seen, hint }: FailureData
     }
   }
   if (hint !== undefined) page.prose(harmless(hint, '\n'), indent, advice)
+  if (stack !== undefined) {
+    for (const line of stack.split('\n').slice(1, 9))
+      page.line(`${' '.repeat(indent + 2)}${faint(harmless(line.trim()))}`)
+  }
   if (code === 'E_INTERNAL')
     page.prose('This is a fault of fleetplay or of a module. Please report it.', indent, advice)
 }

@@ -118,11 +118,12 @@ export class Story {
 
   #addTask({ play, host, task, outcome, reason, notes, irreversible, failure, ignored, ...event }: Of<'task'>): void {
     const order = [this.#plays.indexOf(play), task.index]
-    const { title, place } = task
+    const { title } = task
     const changes = this.#diffs ? event.changes : event.changes.map((change) => ({ ...change, diff: undefined }))
-    if (outcome === 'changed') this.#changed.add({ title, place, changes, notes, irreversible }, host, order)
-    if (outcome === 'skipped') this.#skipped.add({ title, place, reason: reason ?? '' }, host, order)
-    if (failure) this.#failed.add({ title, place, failure, ignored }, host, order)
+    if (outcome === 'changed')
+      this.#changed.add({ title, place: task.place, changes, notes, irreversible }, host, order)
+    if (outcome === 'skipped') this.#skipped.add({ title, place: task.place, reason: reason ?? '' }, host, order)
+    if (failure) this.#failed.add({ title, place: task.place, failure, ignored }, host, order)
   }
 
   #addReaction({ play, host, handler, because, failure }: Of<'reaction'>): void {

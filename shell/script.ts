@@ -15,7 +15,7 @@ export class Script {
   /** What it is called, where its first line does not say what it runs. */
   readonly words: string | undefined
 
-  private constructor({ text, input, touched, words }: Omit<Script, 'reading' | 'touches' | 'called' | 'brief'>) {
+  private constructor(text: string, input: Script['input'], touched: Script['touched'], words: Script['words']) {
     this.text = text
     this.input = input
     this.touched = touched
@@ -24,7 +24,7 @@ export class Script {
 
   /** @internal Made by `sh` only. */
   static of(text: string): Script {
-    return new Script({ text, input: undefined, touched: undefined, words: undefined })
+    return new Script(text, undefined, undefined, undefined)
   }
 
   /** What a reader is told was run: what it is called, or its first line that says something. */
@@ -34,7 +34,7 @@ export class Script {
 
   /** Gives the script its standard input, byte for byte; the way for contents and for whatever must not be an argument. */
   reading(input: string | Uint8Array): Script {
-    return new Script({ ...this, input })
+    return new Script(this.text, input, this.touched, this.words)
   }
 
   /**
@@ -42,12 +42,12 @@ export class Script {
    * A script that says nothing may change anything: everything later is read again.
    */
   touches(...keys: readonly string[]): Script {
-    return new Script({ ...this, touched: [...(this.touched ?? []), ...keys] })
+    return new Script(this.text, this.input, [...(this.touched ?? []), ...keys], this.words)
   }
 
   /** Says in a few words what it runs, where its first line does not: `systemctl restart nginx.service`. A failure tells it; no secret may be in it. */
   called(words: string): Script {
-    return new Script({ ...this, words })
+    return new Script(this.text, this.input, this.touched, words)
   }
 }
 

@@ -5,7 +5,7 @@ import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
 import type { Event } from '../../engine/events.ts'
 import { inventory } from '../../dsl/inventory.ts'
-import { aim } from '../../engine/fleet.ts'
+import { aim } from '../../engine/aim.ts'
 import '../../testing/vitest.ts'
 import { cell, fill } from './cell.ts'
 

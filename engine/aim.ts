@@ -1,0 +1,90 @@
+/** Which plays are for which hosts, and every mistake that can be seen without a host. */
+
+import type { InventoryHost } from '../dsl/inventory.ts'
+import { select } from '../dsl/pattern.ts'
+import { type Play, type Plays, type Together, typicalFacts } from '../dsl/play.ts'
+import { Failure, Mistakes } from '../errors/failure.ts'
+import { nearest } from '../errors/suggest.ts'
+import { type Choice, type CompiledTask, compile } from './compile.ts'
+
+export interface AimOptions extends Choice {
+  readonly plays: Plays
+  readonly hosts: readonly InventoryHost[]
+  /** A pattern that narrows every play; undefined for all hosts. */
+  readonly limit: string | undefined
+}
+
+/** A play with the hosts that it is for. */
+export interface Aimed {
+  readonly play: Play
+  readonly hosts: readonly InventoryHost[]
+  /** The tasks of its first host, as far as they are known before its facts are. */
+  readonly tasks: readonly CompiledTask[]
+}
+
+/** Plays that run side by side, after one another. */
+export type Stages = readonly (readonly Aimed[])[]
+
+/** The stages of a run, after every mistake that can be seen without a host was looked for. */
+export function aim(options: AimOptions): Stages {
+  const { hosts, limit } = options
+  const problems: Failure[] = []
+  const stages = stagesOf(options.plays).map((plays) =>
+    plays.map((play) => ({ play, hosts: aimedHosts(play, hosts, problems) })),
+  )
+  const narrowed = limit === undefined ? undefined : limited(limit, hosts, stages.flat(), problems)
+  const aimed = stages.map((stage) =>
+    stage.map(({ play, hosts: all }): Aimed => {
+      const mine = narrowed ? all.filter((host) => narrowed.has(host)) : all
+      let first: readonly CompiledTask[] | undefined
+      for (const host of mine) {
+        const compiled = compile(play, host, hosts, typicalFacts, options)
+        problems.push(...compiled.problems)
+        first ??= compiled.tasks
+      }
+      return { play, hosts: mine, tasks: first ?? [] }
+    }),
+  )
+  const different = new Map(problems.map((problem) => [JSON.stringify([problem.message, problem.place]), problem]))
+  if (different.size > 0) throw new Mistakes([...different.values()])
+  return aimed
+}
+
+function stagesOf(plays: Plays): readonly (readonly Play[])[] {
+  const list: readonly (Play | Together)[] = Array.isArray(plays) ? plays : [plays as Play | Together]
+  return list.map((entry) => (entry.kind === 'together' ? entry.plays : [entry]))
+}
+
+function aimedHosts(play: Play, fleet: readonly InventoryHost[], problems: Failure[]): readonly InventoryHost[] {
+  const groups = Object.keys(play.shape.groups)
+  const { hosts, unknown } = select(play.pattern, fleet, groups)
+  const names = [...groups, ...fleet.map(({ name }) => name)]
+  for (const term of unknown) {
+    problems.push(unknownTerm(`The play ${play.name}: hosts('${term}')`, term, names).at(play.origin.place))
+  }
+  return hosts
+}
+
+function limited(
+  limit: string,
+  fleet: readonly InventoryHost[],
+  aimed: readonly Pick<Aimed, 'play' | 'hosts'>[],
+  problems: Failure[],
+): ReadonlySet<InventoryHost> {
+  const groups = [...new Set(aimed.flatMap(({ play }) => Object.keys(play.shape.groups)))]
+  const { hosts, unknown } = select(limit, fleet, groups)
+  for (const term of unknown) {
+    problems.push(unknownTerm(`--limit ${limit}`, term, [...groups, ...fleet.map(({ name }) => name)]))
+  }
+  const meant = new Set(aimed.flatMap((a) => a.hosts))
+  if (unknown.length === 0 && !hosts.some((host) => meant.has(host))) {
+    problems.push(new Failure('E_PATTERN', `--limit ${limit} leaves no host of these plays.`))
+  }
+  return new Set(hosts)
+}
+
+function unknownTerm(where: string, term: string, names: readonly string[]): Failure {
+  const close = nearest(term, names)
+  const hint = close ? `Did you mean ${close}?` : `There are: ${names.join(', ')}.`
+  return new Failure('E_PATTERN', `${where} matches no host and no group of the inventory.`, { hint })
+}

@@ -1,0 +1,211 @@
+/** The tasks of a play done on one host: decided in order, their scripts sent together, and what they changed read again. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { labelOf, showValue } from '../dsl/resource.ts'
+import { seconds } from '../dsl/units.ts'
+import { Failure } from '../errors/failure.ts'
+import type { Facts } from '../probe/facts.ts'
+import type { CompiledTask } from './compile.ts'
+import { decide, isUncertain } from './decide.ts'
+import { fulfils } from './fulfils.ts'
+import type { Host, Step } from './host.ts'
+import { read } from './places.ts'
+import { changesOf, doneOf, type StepRecord, unknownOf } from './record.ts'
+import { decided, failed, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
+import type { Teller } from './tell.ts'
+import { disturbs } from './touch.ts'
+import type { World } from './world.ts'
+
+export class Apply {
+  readonly #host: Host
+  readonly #facts: Facts
+  readonly #tasks: readonly CompiledTask[]
+  readonly #world: World
+  readonly #teller: Teller
+  readonly #stopping: () => boolean
+  readonly results = new Map<CompiledTask, TaskResult>()
+  readonly #records = new Map<CompiledTask, readonly StepRecord[]>()
+  /** The last change of each place, which is proved by reading it again. */
+  readonly #expected = new Map<string, StepRecord>()
+  #pending: StepRecord[] = []
+  /** The task in hand, for whoever must say where a host was lost. */
+  current: CompiledTask | undefined
+
+  constructor(
+    host: Host,
+    facts: Facts,
+    tasks: readonly CompiledTask[],
+    world: World,
+    how: { readonly teller: Teller; readonly stopping: () => boolean },
+  ) {
+    this.#host = host
+    this.#facts = facts
+    this.#tasks = tasks
+    this.#world = world
+    this.#teller = how.teller
+    this.#stopping = how.stopping
+  }
+
+  /** Rejects with a Failure where the host is lost; the results say then how far it came. */
+  async run(): Promise<void> {
+    try {
+      for (const compiled of this.#tasks) {
+        if (this.#failed()) break
+        if (this.#stopping()) this.results.set(compiled, skipped('interrupted'))
+        else await this.#task(compiled)
+      }
+      await this.#flush()
+      await this.#prove([...this.#expected.keys()])
+      this.#rest('a task before it failed')
+    } catch (error) {
+      this.#lost()
+      throw error
+    }
+  }
+
+  async #task(compiled: CompiledTask): Promise<void> {
+    this.current = compiled
+    await this.#attempt(compiled)
+    const { retry } = compiled.task.keywords
+    const delay = retry && seconds(retry.delay)
+    for (let attempt = 1; retry && attempt < retry.times; attempt++) {
+      if (this.results.get(compiled)?.outcome !== 'failed' || this.#stopping()) return
+      await sleep((typeof delay === 'number' ? delay : 0) * 1000)
+      await read(this.#host, this.#world, new Map(compiled.wishes.map(({ resource }) => [resource, compiled.as])))
+      await this.#attempt(compiled)
+    }
+  }
+
+  async #attempt(compiled: CompiledTask): Promise<void> {
+    const alone = standsAlone(compiled)
+    const [last] = this.#pending.slice(-1)
+    if (last && (alone || last.by.as !== compiled.as || isUncertain(compiled, this.#world))) {
+      await this.#flush()
+      if (this.#failed()) return
+    }
+    const reason = skipReason(compiled, this.results)
+    if (reason) {
+      this.results.set(compiled, skipped(reason))
+      return
+    }
+    if (isUncertain(compiled, this.#world)) await this.#readAgain(compiled)
+    const decision = decide(compiled, this.#world, this.#facts)
+    if (decision.failure) {
+      await this.#flush()
+      if (!this.#failed()) this.results.set(compiled, failed(decision.failure, doneOf(this.#recordsOf(compiled))))
+      return
+    }
+    const records = decision.steps.map(
+      (step, i): StepRecord => ({ by: compiled, step, change: decision.changes[i]!, end: 'open' }),
+    )
+    this.#records.set(compiled, [...this.#recordsOf(compiled), ...records])
+    // A task that a second attempt finds as desired was changed by the first.
+    this.results.set(compiled, decided(decision, changesOf(this.#recordsOf(compiled))))
+    this.#progress(compiled, 'plan')
+    for (const record of records) this.#expect(record)
+    if (!alone) return
+    await this.#flush()
+    if (compiled.task.keywords.retry) await this.#prove(decision.steps.map(({ resource }) => resource.key))
+  }
+
+  #expect(record: StepRecord): void {
+    const { step, by } = record
+    this.#world.predict(step, by.info.title)
+    this.#pending.push(record)
+    // What was expected of a place that this step moves once more is expected no longer.
+    for (const [key] of this.#expected) if (step.script.touched && disturbs(step, key)) this.#expected.delete(key)
+    this.#expected.set(step.resource.key, record)
+  }
+
+  /** Places that may have moved, of this task and all later ones, in one trip. */
+  async #readAgain(from: CompiledTask): Promise<void> {
+    const later = new Set(
+      this.#tasks.slice(this.#tasks.indexOf(from)).flatMap(({ wishes }) => wishes.map((w) => w.resource.key)),
+    )
+    const moved = this.#world.moved().filter(({ resource }) => later.has(resource.key))
+    await read(this.#host, this.#world, new Map(moved.map(({ resource, as }) => [resource, as])))
+  }
+
+  /** Sends what waits to be done, in one trip. */
+  async #flush(): Promise<void> {
+    const pending = this.#pending
+    if (pending.length === 0) return
+    this.#pending = []
+    this.#progress(pending[0]!.by, 'apply')
+    const ends = await this.#host.apply(
+      pending.map(({ step }) => step),
+      pending[0]!.by.as,
+    )
+    for (const [i, record] of pending.entries()) {
+      const { by, step } = record
+      const end = ends[i]!
+      record.end = end instanceof Failure ? 'failed' : end
+      if (end === 'done') continue
+      this.#expected.delete(step.resource.key)
+      this.#world.doubt(step, by.info.title)
+      if (end instanceof Failure) this.#fail(by, end)
+      // A task of which nothing was run was not reached; one that was begun has failed already.
+      else if (this.results.get(by)?.outcome === 'changed') this.results.delete(by)
+    }
+  }
+
+  /** Reads again what was changed, in one trip. */
+  async #prove(keys: readonly string[]): Promise<void> {
+    const provable = keys
+      .flatMap((key) => this.#expected.get(key) ?? [])
+      .filter(({ step }) => !step.resource.unprovable)
+    if (provable.length === 0) return
+    this.#progress(provable[0]!.by, 'prove')
+    await read(this.#host, this.#world, new Map(provable.map(({ step, by }) => [step.resource, by.as])))
+    for (const record of provable) {
+      const { step, by } = record
+      const { result } = this.#world.get(step.resource)
+      const isSeen = 'value' in result && fulfils(result.value, step.to)
+      record.end = isSeen ? 'proved' : 'disproved'
+      if (!isSeen) this.#fail(by, 'failure' in result ? result.failure : notConverged(step, result.value))
+    }
+  }
+
+  #failed(): boolean {
+    return [...this.results].some(stops)
+  }
+
+  #fail(compiled: CompiledTask, failure: Failure): void {
+    const known = this.results.get(compiled)
+    const told = known?.outcome === 'failed' ? known.failure! : failure
+    this.results.set(compiled, failed(told, doneOf(this.#recordsOf(compiled))))
+  }
+
+  /** Says of every change how far it is known, when the host was lost. */
+  #lost(): void {
+    for (const [compiled, result] of this.results) {
+      const note = result.outcome === 'changed' ? unknownOf(this.#recordsOf(compiled)) : undefined
+      if (note) this.results.set(compiled, { ...result, notes: [...result.notes, note] })
+    }
+    this.#rest('the host was lost before it')
+  }
+
+  #rest(reason: string): void {
+    for (const compiled of this.#tasks) if (!this.results.has(compiled)) this.results.set(compiled, skipped(reason))
+  }
+
+  #recordsOf(compiled: CompiledTask): readonly StepRecord[] {
+    return this.#records.get(compiled) ?? []
+  }
+
+  #progress({ info }: CompiledTask, phase: 'plan' | 'apply' | 'prove'): void {
+    this.#teller.progress(info.index, info.title, phase)
+  }
+}
+
+/** A task whose scripts travel alone, so that its end is known before the next one's begin. */
+function standsAlone({ task: { keywords } }: CompiledTask): boolean {
+  return keywords.retry !== undefined || keywords.ignoreErrors || keywords.timeout !== undefined
+}
+
+function notConverged({ resource, to }: Step, now: unknown): Failure {
+  return new Failure(
+    'E_NOT_CONVERGED',
+    `${labelOf(resource)} was changed without an error, yet it is ${showValue(resource, now)} and not ${showValue(resource, to)}.`,
+  )
+}
