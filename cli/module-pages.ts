@@ -50,11 +50,13 @@ function page(name: string, made: FunctionDeclaration): string {
     '',
     code(signature(name, made)),
     ...documentation(made.getJsDocs(), 2),
+    ...optionsOf(made),
     ...[...methods].flatMap(([method, declaration]) => [
       `## .${method}()`,
       '',
       code(signature(`.${method}`, declaration)),
       ...documentation(documented(method, declaration, chains), 3),
+      ...optionsOf(declaration),
     ]),
   ].join('\n')
 }
@@ -109,6 +111,31 @@ function documentation(docs: readonly JSDoc[], level: number): readonly string[]
     ...words('example').flatMap((text) => [`${'#'.repeat(level)} Example`, '', code(text), '']),
     ...(words('see').length > 0 ? [`See ${words('see').join(' · ')}`, ''] : []),
   ]
+}
+
+/** What may be said in the options of a function: a line for each, with its comment. */
+function optionsOf(node: FunctionDeclaration | Method): readonly string[] {
+  const options = node
+    .getParameters()
+    .flatMap((parameter) => parameter.getType().getNonNullableType().getProperties())
+    .flatMap((property) => property.getDeclarations().filter(Node.isPropertySignature))
+    .filter((property) => property.getSourceFile().getFilePath().includes('/modules/'))
+  const lines = [...new Set(options.map((property) => property.getName()))].map((name) => {
+    const forms = options.filter((property) => property.getName() === name)
+    const types = new Set(forms.map((form) => (form.getTypeNode()?.getText() ?? 'unknown').replace(/\s+/g, ' ')))
+    const doc = forms.flatMap((form) => form.getJsDocs()).at(-1)
+    const words = plain(doc?.getDescription() ?? '').replace(/\s+/g, ' ')
+    const preset = doc?.getTags().find((tag) => tag.getTagName() === 'default')
+    const otherwise = preset ? ` Default: \`${plain(preset.getText().replace(/^@\w+\s*/, ''))}\`.` : ''
+    const mark = forms.some((form) => form.hasQuestionToken()) ? '?' : ''
+    return `- ${inline(`${name}${mark}: ${[...types].join(' | ')}`)}${words && `: ${words}`}${otherwise}`
+  })
+  return lines.length > 0 ? [...lines, ''] : []
+}
+
+/** Code within a line; a template type has backticks of its own. */
+function inline(text: string): string {
+  return text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``
 }
 
 function firstSentence(docs: readonly JSDoc[]): string {
