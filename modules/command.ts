@@ -5,7 +5,7 @@ import { type Resource, want, type Wish } from '../dsl/resource.ts'
 import { irreversible, type Reading, Task, type Verdict } from '../dsl/task.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Output, Probe, tail } from '../probe/probe.ts'
-import { lines, type Script, sh } from '../shell/script.ts'
+import { lines, Script, sh } from '../shell/script.ts'
 
 /** A command of which it is not said when it is due. */
 export interface CommandStart {
@@ -76,6 +76,10 @@ export class Command extends Task implements CommandStart {
     super()
     this.id = name
     this.script = script
+    // Without the compiler a command line comes in the place of both.
+    if (!(script instanceof Script)) {
+      return this.wrong("command takes a name and a script: command('dhparam', sh`openssl dhparam …`)")
+    }
     if (name.trim() === '') return this.wrong('command: the name is empty')
   }
 

@@ -33,6 +33,10 @@ describe('command()', () => {
     ])
     expect(problems(build.in('srv').always() as Task)).toEqual(['command build: the path "srv" must be absolute'])
     expect(problems(command(' ', sh`make`).always())).toEqual(['command: the name is empty'])
+    // As a play says it that was not compiled before.
+    expect(problems(command('make', 'make all' as never).always())).toEqual([
+      "command takes a name and a script: command('dhparam', sh`openssl dhparam …`)",
+    ])
   })
 
   it('may change anything where it does not say, and what it says where it does', () => {
