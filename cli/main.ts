@@ -31,6 +31,8 @@ export async function main(argv: readonly string[]): Promise<ExitStatus> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return exitStatus.fine
+      // No command at all: the help is what it says.
+      if (error.code === 'commander.help') return exitStatus.wrong
       return wrong([optionFailure(complaint.join('') || error.message)], argv)
     }
     if (error instanceof Unanswered) return exitStatus.interrupted

@@ -33,7 +33,9 @@ export async function trust(pattern: string, options: TrustOptions): Promise<Exi
     throw new Mistakes(
       keyless.map(
         ({ name }) =>
-          new Failure('E_OPTION', `${name} is not reached by ssh of our own: it has no key that we verify.`),
+          new Failure('E_OPTION', `${name} is not reached by ssh of our own: it has no key that we verify.`, {
+            hint: 'Name a host without a carrier, or choose another inventory with -i.',
+          }),
       ),
     )
   }

@@ -115,7 +115,11 @@ export class Inventory {
     for (const name of Object.keys(overrides)) {
       if (name in everyVariable) continue
       const close = nearest(name, Object.keys(everyVariable))
-      wrong('E_OPTION', `-e ${name}: the shape has no such variable.`, close && `Did you mean ${close}?`)
+      wrong(
+        'E_OPTION',
+        `-e ${name}: the shape has no such variable.`,
+        close ? `Did you mean ${close}?` : `The shape has: ${Object.keys(everyVariable).join(', ') || 'none'}.`,
+      )
     }
 
     const hosts = Object.entries(this.#spec.hosts).map(([name, host]): InventoryHost => {

@@ -57,8 +57,10 @@ export class Page {
 
   /** A text that is wrapped, each line from the same column. */
   prose(text: string, indent: number, style: (text: string) => string = plain): void {
-    for (const line of text.split('\n').flatMap((part) => wrap(part, Math.max(20, this.width - indent)))) {
-      this.line(' '.repeat(indent) + style(line))
+    for (const part of text.split('\n')) {
+      const words = part.trimStart()
+      const inset = indent + part.length - words.length
+      for (const line of wrap(words, Math.max(20, this.width - inset))) this.line(' '.repeat(inset) + style(line))
     }
   }
 

@@ -19,6 +19,19 @@ describe('what is misspelt', () => {
     }
   })
 
+  it('is answered with the help where there is no command', async () => {
+    const { status, stdout, stderr } = await project().play([])
+    expect([status, stdout]).toEqual([4, ''])
+    expect(stderr).toMatch(/^Usage: play \[options\] \[command\]\n/)
+    expect(stderr).not.toContain('mistake;')
+  })
+
+  it('is told what there is where nothing is near, and an example keeps its indentation', async () => {
+    const { play } = project()
+    expect((await play(['run', 'hello', '-e', 'frobnicate=x'])).stderr).toContain('    The shape has: domain')
+    expect((await play(['run', 'hello', '-i', 'frobnicate'])).stderr).toContain('\n      groups: { web: { vars: { php')
+  })
+
   it('is told all at once: host, tag, variable', async () => {
     const { play, folder } = project()
     const { status, stderr } = await play(['run', 'hello', '--limit', 'wbe1', '--tags', 'mtod', '-e', 'domian=x'])

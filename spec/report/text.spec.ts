@@ -300,3 +300,10 @@ changed
     expect(first).toEqual({ kind: 'range', text: '@@ too different to be compared line by line @@' })
   })
 })
+
+describe('the range of a diff', () => {
+  it('is as diff -u writes it where one side has no lines', () => {
+    expect(unifiedDiff('', 'a\n')[0]).toEqual({ kind: 'range', text: '@@ -0,0 +1,1 @@' })
+    expect(unifiedDiff('a\n', '')[0]).toEqual({ kind: 'range', text: '@@ -1,1 +0,0 @@' })
+  })
+})
