@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { isProblem } from '../../dsl/variable.ts'
 import { Failure } from '../../errors/failure.ts'
-import { type UnitRecord, unitName, unitRecord } from '../../modules/unit.ts'
+import { foundUnit, type UnitRecord, unitName, unitRecord } from '../../modules/unit.ts'
 
 const { collector } = unitRecord('x.service').questions[0]!
 const asked =
@@ -40,6 +40,13 @@ describe.each(['bookworm', 'sid'])('systemctl show on %s', (image) => {
   it('finds the unit that was meant, among those that the host has', () => {
     expect(record(file, 'ngnix.service').details.nearest).toBe('nginx.service')
     expect(record(file, 'ssh.service').details.nearest).toBeNull()
+  })
+
+  it('says to a handler whether there is a unit', () => {
+    const found = (name: string) => foundUnit(name).read.parse([record(file, name)])
+    expect(found('ngnix.service')).toEqual({ enabled: null, nearest: 'nginx.service' })
+    expect(found('ssh.service')).toEqual({ enabled: 'enabled', nearest: null })
+    expect(found('sealed.service')).toEqual({ enabled: 'masked', nearest: null })
   })
 
   it('knows an alias by the unit that it stands for', () => {

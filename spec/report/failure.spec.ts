@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { answersText } from '../../report/answers.ts'
-import { mistakesText } from '../../report/failure.ts'
+import { failureOn, mistakesText } from '../../report/failure.ts'
+import { Page } from '../../report/page.ts'
 import { jsonLine, jsonMistakes } from '../../report/json.ts'
 import { failure, started } from './events.ts'
 
@@ -30,6 +31,18 @@ describe('mistakes', () => {
     Did you mean web?
 `)
   })
+})
+
+it('shows of a fault of our own where it was', () => {
+  const page = new Page(options)
+  const stack = 'TypeError: no\n    at judge (modules/sysctl.ts:12:3)\n    at decide (engine/decide.ts:55:7)'
+  failureOn(page, failure('A module failed: no', { code: 'E_INTERNAL', stack }), 2)
+  expect(page.text).toBe(`\
+  A module failed: no
+    at judge (modules/sysctl.ts:12:3)
+    at decide (engine/decide.ts:55:7)
+  This is a fault of fleetplay or of a module. Please report it.
+`)
 })
 
 describe('answers to a command', () => {
