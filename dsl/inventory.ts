@@ -131,12 +131,20 @@ export class Inventory {
         )
       }
       for (const group of host.groups ?? []) if (!groups.includes(group)) misspelt(`${name}: group`, group, groups)
+      const carrier = host.carrier ?? this.#spec.carrier ?? 'ssh'
+      if (!isCarrier(carrier)) {
+        wrong(
+          'E_INVENTORY_INVALID',
+          `${name}: ${JSON.stringify(carrier)} is not a carrier.`,
+          "There are: 'ssh', 'local', { exec: ['docker', 'exec', '-i', 'web1'] }, { simulated: {} }.",
+        )
+      }
       const mine = (host.groups ?? []).filter((g) => groups.includes(g))
       return {
         name,
         address: host.address ?? name,
         groups: mine,
-        carrier: host.carrier ?? this.#spec.carrier ?? 'ssh',
+        carrier,
         ssh: { ...this.#spec.ssh, ...host.ssh },
         become: host.become ?? this.#spec.become ?? 'sudo',
         vars: this.#variables(name, host, mine, overrides, wrong),
@@ -228,4 +236,15 @@ function same(a: unknown, b: unknown): boolean {
 /** A mistake in what all hosts share is told once. */
 function unique(problems: readonly Failure[]): readonly Failure[] {
   return [...new Map(problems.map((problem) => [problem.message, problem])).values()]
+}
+
+/** Inventories run without having been compiled. */
+function isCarrier(carrier: unknown): carrier is Carrier {
+  if (carrier === 'ssh' || carrier === 'local') return true
+  if (typeof carrier !== 'object' || carrier === null) return false
+  if ('exec' in carrier) {
+    const { exec } = carrier
+    return Array.isArray(exec) && exec.length > 0 && exec.every((word) => typeof word === 'string')
+  }
+  return 'simulated' in carrier
 }

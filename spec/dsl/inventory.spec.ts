@@ -77,6 +77,16 @@ describe('an inventory', () => {
     expect(inv.resolve().problems[0]?.place).toMatchObject({ file: import.meta.filename })
   })
 
+  it('refuses a carrier that there is not', () => {
+    const told = (carrier: unknown) =>
+      messages(inventory(shape({ groups: {} }), { hosts: { here: { carrier: carrier as 'local' } } }))
+    const hint = "There are: 'ssh', 'local', { exec: ['docker', 'exec', '-i', 'web1'] }, { simulated: {} }."
+    expect(told('lcal')).toEqual([['here: "lcal" is not a carrier.', hint]])
+    expect(told({ exec: [] })).toEqual([['here: {"exec":[]} is not a carrier.', hint]])
+    expect(told({ exec: 'sh' })).toEqual([['here: {"exec":"sh"} is not a carrier.', hint]])
+    for (const right of ['ssh', 'local', { exec: ['sh'] }, { simulated: {} }]) expect(told(right)).toEqual([])
+  })
+
   it('refuses two groups that disagree, unless the host decides', () => {
     const both = (vars: object) =>
       inventory(shape({ groups: { a: { vars: { x: integer } }, b: { vars: { x: integer } } } }), {
