@@ -44,7 +44,14 @@ const imports = sources.flatMap(({ floor, file, text }) =>
     ),
   ].map(([, words = '', path, bare, lazy]) => {
     const target = relative(root, normalize(join(root, dirname(file), (path ?? bare ?? lazy)!)))
-    return { floor, file, target, to: target.split('/')[0]!, typesOnly: /^\s*type\b/.test(words) }
+    return {
+      floor,
+      file,
+      target,
+      to: target.split('/')[0]!,
+      typesOnly: /^\s*type\b/.test(words),
+      lazy: lazy !== undefined,
+    }
   }),
 )
 
@@ -76,7 +83,7 @@ it('has no module family import another', () => {
 })
 
 it('has nobody inside come in by the door for guests', () => {
-  const doors = ['index.ts', 'authoring.ts', 'testing/index.ts']
+  const doors = ['index.ts', 'authoring.ts', 'places.ts', 'testing/index.ts', 'testing/vitest.ts']
   expect(
     imports.filter(({ target }) => doors.includes(target)).map(({ file, target }) => `${file} imports ${target}`),
   ).toEqual([])
@@ -96,4 +103,16 @@ it('lets one file alone know ssh2', () => {
   const knowing = sources.filter(({ text }) => /(from|import\() ?'ssh2'/.test(text)).map(({ file }) => file)
   expect(knowing.filter((file) => !file.startsWith('connection/ssh'))).toEqual([])
   expect(knowing.length).toBeGreaterThan(0)
+})
+
+it('loads the compiler in the two commands that need it, when they are called', () => {
+  const knowing = sources.filter(({ text }) => /(from|import\() ?'ts-morph'/.test(text)).map(({ file }) => file)
+  expect(knowing.toSorted()).toEqual(['cli/module-pages.ts', 'cli/source-check.ts'])
+  const eager = imports.filter(({ target, lazy, typesOnly }) => knowing.includes(target) && !lazy && !typesOnly)
+  expect(eager.map(({ file }) => file)).toEqual([])
+})
+
+it('loads ssh2 when the first connection needs it', () => {
+  const eager = sources.filter(({ text }) => /^import (?!type\b)[^\n]*from 'ssh2'/m.test(text)).map(({ file }) => file)
+  expect(eager).toEqual([])
 })
