@@ -19,6 +19,11 @@ export class Origin {
     return new Origin(error)
   }
 
+  /** Where an error was thrown. */
+  static of(error: Error): Origin {
+    return new Origin(error)
+  }
+
   /** Every line of the user's files on the way, innermost first. */
   get places(): readonly Place[] {
     return (this.#error.stack ?? '').split('\n').slice(1).flatMap(placeOf)

@@ -7,6 +7,7 @@ import type { InventoryHost } from '../dsl/inventory.ts'
 import { select } from '../dsl/pattern.ts'
 import type { HostView, Play } from '../dsl/play.ts'
 import { labelOf, showValue, type Wish } from '../dsl/resource.ts'
+import { Origin } from '../dsl/origin.ts'
 import { flattenTasks, type Task, titleOf } from '../dsl/task.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Facts, withNeed } from '../probe/facts.ts'
@@ -218,9 +219,11 @@ function hostsOf(play: Play, fleet: readonly InventoryHost[]) {
 
 function thrown(error: unknown, play: Play): Failure {
   if (error instanceof Failure) return error.at(play.origin.place)
+  const place = error instanceof Error ? Origin.of(error).place : undefined
   const message = error instanceof Error ? error.message : String(error)
   return new Failure('E_PLAY_THREW', `The play ${play.name} threw: ${message}`, {
-    place: play.origin.place,
+    place: place ?? play.origin.place,
+    hint: 'Run `play check`: the compiler may know why.',
     cause: error,
   })
 }

@@ -190,6 +190,8 @@ describe('mistakes', () => {
       })
     const [failure] = await mistakes(run(play, mockHost('web1')))
     expect(failure).toMatchObject({ code: 'E_PLAY_THREW', message: 'The play web threw: x is not a function' })
+    // The line that threw, not the line of the play.
+    expect(failure?.place?.line).toBeGreaterThan(play.origin.place!.line)
   })
 
   it('include a local file that is missing', async () => {
