@@ -1,6 +1,6 @@
 /** From a host of an inventory to a connection, or to what the engine works on. */
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { Connection } from '../connection/connection.ts'
 import type { ResolvedTarget, SshResolver } from '../connection/ssh-config.ts'
 import type { SshPool } from '../connection/ssh.ts'
@@ -33,6 +33,9 @@ export interface Connector {
 /** Asks for, or reads, what is needed to connect; nothing is connected to yet. */
 export async function connector({ connection: options, inventory, keep }: ConnectorOptions): Promise<Connector> {
   const becomePassword = await becomePasswordFrom(options)
+  if (options.privateKey !== undefined && !existsSync(options.privateKey)) {
+    throw new Failure('E_OPTION', `--private-key ${options.privateKey}: there is no such file.`)
+  }
   let ssh: { readonly resolver: SshResolver; readonly pool: SshPool } | undefined
 
   async function loadSsh() {

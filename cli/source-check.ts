@@ -18,7 +18,11 @@ export class SourceCheck {
   constructor(folder: string, files: readonly string[]) {
     const tsConfigFilePath = join(folder, 'tsconfig.json')
     this.#project = existsSync(tsConfigFilePath)
-      ? new Project({ tsConfigFilePath, skipAddingFilesFromTsConfig: true, compilerOptions: { noEmit: true } })
+      ? new Project({
+          tsConfigFilePath,
+          skipAddingFilesFromTsConfig: true,
+          compilerOptions: { noEmit: true, allowJs: true },
+        })
       : new Project({ compilerOptions })
     for (const file of files) this.#project.addSourceFileAtPath(file)
     this.#project.resolveSourceFileDependencies()
@@ -63,6 +67,7 @@ export class SourceCheck {
 const compilerOptions: ts.CompilerOptions = {
   strict: true,
   noEmit: true,
+  allowJs: true,
   skipLibCheck: true,
   allowImportingTsExtensions: true,
   target: ts.ScriptTarget.ES2023,

@@ -1,5 +1,6 @@
 /** Tasks for hosts: who, as whom, how many at a time, and what. */
 
+import { Failure } from '../errors/failure.ts'
 import type { Facts, FactsWithNeed } from '../probe/facts.ts'
 import type { ShapeSpec } from './groups.ts'
 import { Origin } from './origin.ts'
@@ -41,6 +42,8 @@ export interface Play {
   readonly maxFailures: Serial
   readonly tasks: (context: PlayContext) => TaskList
   readonly origin: Origin
+  /** What is wrong with how it was made. */
+  readonly problems: readonly Failure[]
 }
 
 /** A play without hosts and tasks yet. */
@@ -84,7 +87,17 @@ export function play<S extends ShapeSpec>(shape: S, name: string): PlayStart<S> 
   return {
     hosts: ((...patterns: readonly (string | Match)[]) => {
       const pattern = patterns.map((p) => (typeof p === 'string' ? p : p.glob)).join(',')
-      return draft({ kind: 'play', name, shape, pattern, become: undefined, serial: undefined, maxFailures: 0, origin })
+      return draft({
+        kind: 'play',
+        name,
+        shape,
+        pattern,
+        become: undefined,
+        serial: undefined,
+        maxFailures: 0,
+        origin,
+        problems: [],
+      })
     }) as unknown as PlayStart<S>['hosts'],
   }
 }
@@ -92,13 +105,23 @@ export function play<S extends ShapeSpec>(shape: S, name: string): PlayStart<S> 
 function draft<S extends ShapeSpec, V>(fields: Omit<Play, 'tasks'>): PlayDraft<S, V> {
   return {
     become: (user = 'root') => draft({ ...fields, become: user }),
-    serial: (serial) => draft({ ...fields, serial }),
-    maxFailures: (maxFailures) => draft({ ...fields, maxFailures }),
+    serial: (serial) => draft({ ...fields, serial, problems: [...fields.problems, ...wrongSize('serial', serial, 1)] }),
+    maxFailures: (maxFailures) =>
+      draft({ ...fields, maxFailures, problems: [...fields.problems, ...wrongSize('maxFailures', maxFailures, 0)] }),
     tasks: (tasks) => ({
       ...fields,
       tasks: typeof tasks === 'function' ? (tasks as unknown as Play['tasks']) : () => tasks as TaskList,
     }),
   }
+}
+
+function wrongSize(word: string, size: Serial, least: number): readonly Failure[] {
+  const share = typeof size === 'string' ? /^(\d+(?:\.\d+)?)%$/.exec(size)?.[1] : undefined
+  const fits =
+    typeof size === 'number' ? Number.isInteger(size) && size >= least : share !== undefined && Number(share) <= 100
+  if (fits) return []
+  const message = `${word} takes a whole number from ${least}, or a share of up to '100%', not ${JSON.stringify(size)}`
+  return [new Failure('E_PLAY_INVALID', message, { place: Origin.here().place })]
 }
 
 /** Facts of a plain host, by which the tasks of a play are made once before any connection, to find mistakes early. */

@@ -158,7 +158,10 @@ export abstract class Task {
   retry(times: number, delay: Duration = '2s'): this {
     const problem =
       !Number.isInteger(times) || times < 1 ? `retry takes a whole number from 1, not ${times}` : undefined
-    return this.keyword({ retry: { times, delay } }).wrong(problem)
+    const pause = seconds(delay)
+    return this.keyword({ retry: { times, delay } }).wrong(
+      problem ?? (typeof pause === 'number' ? undefined : pause.problem),
+    )
   }
 
   /** How long the task's scripts may take before the host ends them. @default 10m */
@@ -198,5 +201,15 @@ export function titleOf(task: Task): string {
 export type TaskList = readonly (Task | TaskList | undefined | false)[]
 
 export function flattenTasks(list: TaskList): readonly Task[] {
-  return list.flatMap((entry) => (entry instanceof Task ? [entry] : entry ? flattenTasks(entry as TaskList) : []))
+  return list.flatMap((entry) => {
+    if (entry instanceof Task) return [entry]
+    if (Array.isArray(entry)) return flattenTasks(entry as TaskList)
+    if (entry === undefined || entry === false) return []
+    // Only a play that was loaded without a type check comes here.
+    throw new Failure('E_PLAY_INVALID', `A list of tasks holds what is no task: ${describe(entry)}.`)
+  })
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'object' && value !== null ? `a ${value.constructor.name}` : JSON.stringify(value)
 }

@@ -5,7 +5,7 @@ import { select } from '../dsl/pattern.ts'
 import { type Play, type Plays, type Together, typicalFacts } from '../dsl/play.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
-import { type Choice, type CompiledTask, compile } from './compile.ts'
+import { type Choice, type CompiledTask, compile, conflicts } from './compile.ts'
 
 export interface AimOptions extends Choice {
   readonly plays: Plays
@@ -33,18 +33,23 @@ export function aim(options: AimOptions): Stages {
     plays.map((play) => ({ play, hosts: aimedHosts(play, hosts, problems) })),
   )
   const narrowed = limit === undefined ? undefined : limited(limit, hosts, stages.flat(), problems)
+  const byHost = new Map<InventoryHost, CompiledTask[]>()
   const aimed = stages.map((stage) =>
     stage.map(({ play, hosts: all }): Aimed => {
+      problems.push(...play.problems)
       const mine = narrowed ? all.filter((host) => narrowed.has(host)) : all
       let first: readonly CompiledTask[] | undefined
       for (const host of mine) {
         const compiled = compile(play, host, hosts, typicalFacts, options)
         problems.push(...compiled.problems)
+        byHost.set(host, [...(byHost.get(host) ?? []), ...compiled.tasks])
         first ??= compiled.tasks
       }
       return { play, hosts: mine, tasks: first ?? [] }
     }),
   )
+  // Two plays that disagree on a place would change it at every run, back and forth.
+  for (const tasks of byHost.values()) problems.push(...conflicts(tasks))
   const different = new Map(problems.map((problem) => [JSON.stringify([problem.message, problem.place]), problem]))
   if (different.size > 0) throw new Mistakes([...different.values()])
   return aimed

@@ -132,6 +132,8 @@ export class Apply {
     if (pending.length === 0) return
     this.#pending = []
     this.#progress(pending[0]!.by, 'apply')
+    // Where the host is lost now, the first of them is the one that it may have been at.
+    this.current = pending[0]!.by
     const ends = await this.#host.apply(
       pending.map(({ step }) => step),
       pending[0]!.by.as,
@@ -179,8 +181,11 @@ export class Apply {
   /** Says of every change how far it is known, when the host was lost. */
   #lost(): void {
     for (const [compiled, result] of this.results) {
-      const note = result.outcome === 'changed' ? unknownOf(this.#recordsOf(compiled)) : undefined
-      if (note) this.results.set(compiled, { ...result, notes: [...result.notes, note] })
+      if (result.outcome !== 'changed') continue
+      const records = this.#recordsOf(compiled)
+      const note = unknownOf(records)
+      if (note && doneOf(records).length === 0) this.results.set(compiled, skipped(note))
+      else if (note) this.results.set(compiled, { ...result, notes: [...result.notes, note] })
     }
     this.#rest('the host was lost before it')
   }

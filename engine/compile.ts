@@ -68,8 +68,7 @@ export function compile(
       return []
     }
   })
-  const apart = tasks.filter(({ task, applies }) => applies && task.keywords.when.every((c) => typeof c === 'function'))
-  return { tasks, problems: [...problems, ...conflicts(apart)] }
+  return { tasks, problems: [...problems, ...conflicts(tasks)] }
 }
 
 /** What a task waits for must be before it: its conditions are looked at when its turn has come. */
@@ -175,7 +174,8 @@ function chosen(tags: readonly string[], { tags: wanted, skipTags }: Choice): bo
 }
 
 /** Two tasks that claim one place with different values; or one that claims all of what another owns a part of. */
-function conflicts(tasks: readonly CompiledTask[]): readonly Failure[] {
+export function conflicts(all: readonly CompiledTask[]): readonly Failure[] {
+  const tasks = all.filter(({ task, applies }) => applies && task.keywords.when.every((c) => typeof c === 'function'))
   const owners = new Map<string, { readonly wish: Wish; readonly by: CompiledTask }>()
   const failures: Failure[] = []
   for (const by of tasks) {

@@ -172,6 +172,54 @@ describe('mistakes', () => {
     expect(failure?.message).toContain(`${import.meta.filename}:${one.origin.place?.line}`)
   })
 
+  it('include two plays that disagree on a place of one host', async () => {
+    const one = bare
+      .play('one')
+      .hosts('web')
+      .tasks([file('/etc/motd').content('one')])
+    const two = bare
+      .play('two')
+      .hosts('web')
+      .tasks([file('/etc/motd').content('two')])
+    const failures = await mistakes(run([one, two], mockHost('web1')))
+    expect(failures.map(({ code }) => code)).toEqual(['E_PLAY_CONFLICT'])
+  })
+
+  it('include sizes of batches and limits that are none', async () => {
+    const wrong = bare
+      .play('web')
+      .hosts('web')
+      .serial('abc%' as '1%')
+      .serial(0)
+      .serial('200%')
+      .maxFailures(-1)
+      .maxFailures(2.5)
+      .tasks([])
+    const failures = await mistakes(run(wrong, mockHost('web1')))
+    expect(failures.map(({ message }) => message)).toEqual([
+      `serial takes a whole number from 1, or a share of up to '100%', not "abc%"`,
+      `serial takes a whole number from 1, or a share of up to '100%', not 0`,
+      `serial takes a whole number from 1, or a share of up to '100%', not "200%"`,
+      `maxFailures takes a whole number from 0, or a share of up to '100%', not -1`,
+      `maxFailures takes a whole number from 0, or a share of up to '100%', not 2.5`,
+    ])
+  })
+
+  it('include what is no task, and a pause that is none, where no compiler looked', async () => {
+    const [failure] = await mistakes(
+      run(
+        bare
+          .play('web')
+          .hosts('web')
+          .tasks(['text' as never]),
+        mockHost('web1'),
+      ),
+    )
+    expect(failure?.message).toBe('A list of tasks holds what is no task: "text".')
+    const [pause] = await mistakes(run([fill('a', 'x').retry(2, 'abc' as '1s')], mockHost('web1')))
+    expect(pause?.message).toMatch(/^"abc" is not a duration/)
+  })
+
   it('do not include the same wish twice, nor tasks of which one is not for this host', async () => {
     const here = file('/etc/motd').content('one')
     const elsewhere = file('/etc/motd')
