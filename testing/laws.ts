@@ -2,9 +2,10 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { typicalFacts } from '../dsl/play.ts'
-import { labelOf, showValue } from '../dsl/resource.ts'
+import { type AnyResource, labelOf, showValue } from '../dsl/resource.ts'
 import type { Task } from '../dsl/task.ts'
 import type { Change, Event } from '../engine/events.ts'
+import { taskDeadline } from '../engine/decide.ts'
 import type { Host, Step } from '../engine/host.ts'
 import { MemoryHost } from '../engine/memory-host.ts'
 import { Failure } from '../errors/failure.ts'
@@ -42,6 +43,8 @@ export interface Findings {
   readonly excused: readonly { readonly law: Law; readonly why: string }[]
   /** Changes that the plan marked as conditional: what it says of them may differ from what the run does. */
   readonly conditional: number
+  /** Keys of places that had to be moved a second time to be as they were. */
+  readonly twice: readonly string[]
   /** What the plan told, for whoever prints it. */
   readonly events: readonly Event[]
 }
@@ -94,11 +97,14 @@ export function mockGround(root = '/srv/example'): Ground {
 
 type Values = ReadonlyMap<string, Result<unknown>>
 
+type Move = Omit<Step, 'script'>
+
 class Trial {
   readonly #example: Example
   readonly #ground: Ground
   readonly #breaches: Breach[] = []
   readonly #excused: { readonly law: Law; readonly why: string }[] = []
+  readonly #twice: string[] = []
   #conditional = 0
   #events: readonly Event[] = []
 
@@ -112,6 +118,7 @@ class Trial {
       breaches: this.#breaches,
       excused: this.#excused,
       conditional: this.#conditional,
+      twice: this.#twice,
       events: this.#events,
     }
   }
@@ -176,7 +183,8 @@ class Trial {
     const back = forth.map((step) => ({ ...step, from: step.to, to: step.from })).toReversed()
     const { snapshot } = this.#ground
     if (!(await this.#move('return', task, back))) return
-    this.#equal('return', values.from, await this.#read(run.steps, task))
+    const returned = await this.#onceMore(task, forth, values.from)
+    this.#equal('return', values.from, returned)
     this.#compare('return', 'state', seen.found, await snapshot('state'))
     if (!(await this.#move('inverse', task, forth))) return
     this.#equal('inverse', values.to, await this.#read(run.steps, task))
@@ -184,8 +192,24 @@ class Trial {
     await this.#move('return', task, back)
   }
 
+  /**
+   * What a place holds may be made from another one: a socket listens as its unit's file says. On the way back the file
+   * comes last, so that the socket is not as it was, and is moved once more, now that the file is there.
+   */
+  async #onceMore(task: Task, steps: readonly Move[], wished: Values): Promise<Values> {
+    const read = await this.#read(steps, task)
+    const off = places(steps).flatMap((resource) => {
+      const [to, now] = [wished.get(resource.key)!, read.get(resource.key)!]
+      if ('failure' in to || 'failure' in now || isDeepStrictEqual(to.value, now.value)) return []
+      return [{ resource, from: now.value, to: to.value, deadline: taskDeadline }]
+    })
+    if (off.length === 0) return read
+    this.#twice.push(...off.map(({ resource }) => resource.key))
+    return (await this.#move('return', task, off)) ? this.#read(steps, task) : read
+  }
+
   /** Writes values; false where it did not succeed. */
-  async #move(law: Law, task: Task, moves: readonly Omit<Step, 'script'>[]): Promise<boolean> {
+  async #move(law: Law, task: Task, moves: readonly Move[]): Promise<boolean> {
     try {
       const steps = moves.map((move): Step => ({ ...move, script: move.resource.write!(move.to, move.from) }))
       const ends = await this.#ground.host.apply(steps, task.keywords.become)
@@ -201,8 +225,8 @@ class Trial {
     return false
   }
 
-  async #read(steps: readonly Step[], task: Task): Promise<Values> {
-    const resources = [...new Map(steps.map(({ resource }) => [resource.key, resource])).values()]
+  async #read(steps: readonly Move[], task: Task): Promise<Values> {
+    const resources = places(steps)
     const results = await this.#ground.host.read(resources, task.keywords.become)
     return new Map(resources.map(({ key }, i) => [key, results[i]!]))
   }
@@ -266,11 +290,16 @@ class Trial {
   }
 }
 
+/** The places of steps, each once. */
+function places(steps: readonly Move[]): readonly AnyResource[] {
+  return [...new Map(steps.map(({ resource }) => [resource.key, resource])).values()]
+}
+
 /** The steps from what was read before to what was read afterwards: the host may have chosen a part of it. */
 function withRead(
   steps: readonly Step[],
   { from, to }: { readonly from: Values; readonly to: Values },
-): readonly Omit<Step, 'script'>[] {
+): readonly Move[] {
   const value = (result: Result<unknown> | undefined, wished: unknown) =>
     result && 'value' in result ? result.value : wished
   return steps.map((step, i) => {

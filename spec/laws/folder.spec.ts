@@ -20,7 +20,7 @@ describe.each(realShells)('the laws in a folder, by $title', ({ name: shell, the
   afterAll(() => folders.close())
 
   it.runIf(there).each(inFolders)('$name', ({ name }) => {
-    expect(found.get(name)?.breaches).toEqual([])
+    expect(found.get(name)).toMatchObject({ breaches: [], twice: [] })
     expect(untold(found.get(name)!.events)).toEqual([])
   })
 

@@ -43,6 +43,7 @@ describe('the laws on a host in memory', () => {
     found.set(example.name, findings)
     expect(findings.breaches).toEqual([])
     expect(untold(findings.events)).toEqual([])
+    expect(findings.twice).toEqual([])
     // A task that is alone depends on nothing, so the plan of it must be sure.
     expect(findings.conditional).toBe(0)
   })

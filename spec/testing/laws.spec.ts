@@ -71,7 +71,7 @@ const broken = async (shown: Example, on = mockGround()) => {
 
 describe('a law', () => {
   it('is kept by a module that obeys', async () => {
-    expect(await tryLaws(on())).toMatchObject({ breaches: [], excused: [], conditional: 0 })
+    expect(await tryLaws(on())).toMatchObject({ breaches: [], excused: [], conditional: 0, twice: [] })
   })
 
   it('is asked of examples that change something alone', async () => {
@@ -108,6 +108,15 @@ describe('a law', () => {
   it('«return» finds what does not come back, and «inverse» what comes back otherwise', async () => {
     const stays = ground((memory) => ({ apply: (steps) => memory.apply(steps.filter(({ to }) => to !== 'off')) }))
     expect(await broken(on(), stays)).toContainEqual('return: lamp:hall was "off" and is "on"')
+    let stuck = true
+    const sticks = ground((memory) => ({
+      apply: async (steps) => {
+        if (steps[0]!.to !== 'off' || !stuck) return memory.apply(steps)
+        stuck = false
+        return ['done']
+      },
+    }))
+    expect(await tryLaws(on(), sticks)).toMatchObject({ breaches: [], twice: ['lamp:hall'] })
     let times = 0
     const fades = ground((memory) => ({
       apply: (steps) => {

@@ -10,8 +10,13 @@ const owned = { mode: '0644', owner: 'root', group: 'root' }
 const text = (content: string) => ({ type: 'file', content: tellContent(Buffer.from(content)), ...owned })
 const old = '[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n'
 
-const gone = sh`systemctl disable --now fleetplay-law.socket fleetplay-law.service 2>/dev/null
-rm -rf /etc/systemd/system/fleetplay-law.service /etc/systemd/system/fleetplay-law.socket /etc/systemd/system/fleetplay-law.service.d
+/** One unit at a time: where one of several is not there, systemctl leaves the others as they are. */
+const gone = sh`for u in fleetplay-law.socket fleetplay-law.service; do
+  systemctl disable $u 2>/dev/null
+  systemctl stop $u 2>/dev/null
+  systemctl reset-failed $u 2>/dev/null
+  rm -rf /etc/systemd/system/$u /etc/systemd/system/$u.d
+done
 systemctl daemon-reload`
 
 const there = sh`${gone}
