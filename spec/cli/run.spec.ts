@@ -137,7 +137,7 @@ export default fleet.play('nothing').hosts('web').tasks([])
 import { fleet } from '../inventory/shape.ts'
 export default [
   fleet.play('one').hosts('web').tasks(({ vars }) => [file(vars.domain).content('x').notify(handler('nap', sh\`sleep 2\`))]),
-  fleet.play('two').hosts('web').tasks(({ vars }) => [file(vars.domain).content('y')]),
+  fleet.play('two').hosts('web').tasks(({ vars }) => [file(vars.domain + '2').content('y')]),
 ]
 `
     const { play, folder } = project({ ...files, 'plays/slow.ts': slow })
@@ -154,5 +154,6 @@ export default [
     expect(ended.stdout).toMatch(/"type":"not-begun".*"reason":"interrupted"/)
     expect(ended.stdout).toContain('"interrupted":true')
     expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('x')
+    expect(existsSync(join(folder, 'out2'))).toBe(false)
   })
 })
