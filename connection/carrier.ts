@@ -66,7 +66,8 @@ export async function startProcess(argv: readonly string[], traffic: Traffic): P
 function channelOf(child: ChildProcessWithoutNullStreams, traffic: Traffic): Channel {
   const ended = new Promise<number | undefined>((resolve) => {
     child.once('close', (code) => resolve(code ?? undefined))
-    child.once('exit', (code) => setTimeout(() => resolve(code ?? undefined), drainTime).unref())
+    // What was said before the end is read first, even where we were kept from reading it all that time.
+    child.once('exit', (code) => setTimeout(() => setImmediate(() => resolve(code ?? undefined)), drainTime).unref())
   })
   // A write to a process that has ended is no news: its end is told by `onClose`.
   child.stdin.on('error', () => {})

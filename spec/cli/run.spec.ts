@@ -149,7 +149,7 @@ export default [
         process.kill(pid, 'SIGINT')
       },
     })
-    expect(ended.status).toBe(130)
+    expect(ended.status, ended.stderr).toBe(130)
     expect(ended.stdout).toContain('"type":"reaction"')
     expect(ended.stdout).toMatch(/"type":"not-begun".*"reason":"interrupted"/)
     expect(ended.stdout).toContain('"interrupted":true')

@@ -26,22 +26,28 @@ describe('the local carrier', () => {
   })
 
   it('lets a step come to its end and leaves nothing behind when we are killed', async () => {
-    const [proof, place] = [join(folder.path, 'proof'), join(folder.path, 'place')]
+    const [proof, place, go] = ['proof', 'place', 'go'].map((name) => join(folder.path, name)) as [
+      string,
+      string,
+      string,
+    ]
     const file = join(folder.path, 'killed.mts')
     writeFileSync(
       file,
       `import { localConnection } from '${fileURLToPath(new URL('../../connection/local.ts', import.meta.url))}'
        const session = await localConnection().open()
-       await session.run([{ script: 'echo $FLEETPLAY_TMP >${place}; sleep 1; echo ended >${proof}', deadline: 20 }])`,
+       await session.run([{ script: 'echo $FLEETPLAY_TMP >${place}; until [ -e ${go} ]; do sleep 0.1; done; echo ended >${proof}', deadline: 20 }])`,
     )
     const env = { ...process.env, XDG_RUNTIME_DIR: folder.path }
     const child = spawn(process.execPath, ['--import', 'tsx', file], { env, stdio: 'ignore' })
-    await until(() => existsSync(place) && readFileSync(place, 'utf8').endsWith('\n'))
+    const killed = once(child, 'exit')
+    await until(() => existsSync(place) && readFileSync(place, 'utf8').endsWith('\n'), 18)
     const directory = readFileSync(place, 'utf8').trim()
     expect(directory.startsWith(folder.path)).toBe(true)
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    await killed
     expect(existsSync(directory)).toBe(true)
+    writeFileSync(go, '')
     await until(() => folder.left().length === 0)
     expect(readFileSync(proof, 'utf8')).toBe('ended\n')
   })

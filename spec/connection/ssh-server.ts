@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import ssh2, { type AuthContext, type AuthenticationType, type Connection, type ParsedKey } from 'ssh2'
 
 export interface ServerUser {
@@ -50,13 +51,16 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-/** A key pair in the format of OpenSSH. */
+/** A key pair in the format of OpenSSH. ssh2 makes a malformed one where the public key begins with a zero byte: one of 256. */
 export function generateKey(
   comment = 'spec',
   passphrase?: string,
 ): { readonly private: string; readonly public: string } {
   const locked = passphrase === undefined ? {} : { passphrase, cipher: 'aes256-ctr', rounds: 4 }
-  return ssh2.utils.generateKeyPairSync('ed25519', { comment, ...locked })
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment, ...locked })
+    if (!(ssh2.utils.parseKey(pair.public) instanceof Error)) return pair
+  }
 }
 
 /** The bytes of a public key. */
@@ -134,15 +138,30 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     },
     close: async () => {
       for (const socket of sockets) socket.destroy()
-      // Each has a process group of its own, as under sshd.
-      for (const { pid, exitCode, signalCode } of children) {
-        if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
-      }
+      await Promise.all([...children].map(end))
       listener.close()
       await once(listener, 'close')
     },
   }
 }
+
+/** As sshd does: the pipes are closed, and who reads from them ends. Only who does not is killed, with its process group. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy()
+  const late = new AbortController()
+  const isEnded = await Promise.race([
+    ended.then(() => true),
+    sleep(patience, false, { signal: late.signal }).catch(() => false),
+  ])
+  late.abort()
+  if (!isEnded) process.kill(-child.pid, 'SIGKILL')
+  await ended
+}
+
+/** Milliseconds until a process must have seen that its pipes are closed. */
+const patience = 1000
 
 function run(shell: string, command: string, channel: ssh2.ServerChannel): ChildProcess {
   const child = spawn(shell, ['-c', command], { detached: true, stdio: 'pipe' })

@@ -164,10 +164,10 @@ describe('over a real shell', () => {
   })
 
   it('is unreachable where its shell is lost in the middle, at the task in hand', async () => {
-    // Up from the script: its section, the joined script, the program that serves the session.
+    // The watchdog of the session that is killed ends at the deadline of the script. Up from the script: its section, the joined script, the program that serves the session.
     const up =
       'p=$PPID; for i in 1 2; do while read -r k v; do [ "$k" = PPid: ] && break; done </proc/$p/status; p=$v; done'
-    const { lost, recap } = await run([scripted('one', `${up}; kill -9 $p`)])
+    const { lost, recap } = await run([scripted('one', `${up}; kill -9 $p`).timeout('1s')])
     expect(recap.hosts.unreachable).toBe(1)
     expect(lost).toMatchObject({ task: { title: 'scripted one' }, failure: { code: 'E_CONNECTION_LOST' } })
   })
