@@ -16,6 +16,9 @@ export default defineConfig({
   test: {
     include: ['spec/**/*.spec.ts', 'plays/**/*.spec.ts'],
     exclude: ['spec/lab/**'],
+    globalSetup: here('./spec/ground.ts'),
+    // No spec changes what another one finds in a module, so that a module is loaded once for all of them.
+    isolate: false,
     // A machine that does other work beside must not fail a spec: limits are for what hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,

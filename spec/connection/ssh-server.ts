@@ -145,11 +145,12 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   }
 }
 
-/** As sshd does: the pipes are closed, and who reads from them ends. Only who does not is killed, with its process group. */
+/** The pipes are closed, and it is asked to end, with its process group: so it can clean up. Only what does not end is killed. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy()
+  process.kill(-child.pid, 'SIGTERM')
   const late = new AbortController()
   const isEnded = await Promise.race([
     ended.then(() => true),
@@ -160,8 +161,8 @@ async function end(child: ChildProcess): Promise<void> {
   await ended
 }
 
-/** Milliseconds until a process must have seen that its pipes are closed. */
-const patience = 1000
+/** Milliseconds until a process must have ended when it was asked to. */
+const patience = 4000
 
 function run(shell: string, command: string, channel: ssh2.ServerChannel): ChildProcess {
   const child = spawn(shell, ['-c', command], { detached: true, stdio: 'pipe' })

@@ -113,7 +113,7 @@ describe('a session over ssh', () => {
     const connection = await connectSsh(targetOf(host), quick)
     ends.push(() => connection.close())
     const session = await connection.open()
-    const running = failure(session.run([{ script: 'sleep 30', deadline: 60 }]))
+    const running = failure(session.run([{ script: 'sleep 1', deadline: 60 }]))
     await sleep(100)
     host.sever()
     expect((await running).code).toBe('E_CONNECTION_LOST')
