@@ -1,5 +1,6 @@
 /** The words of a play: its grammar and every module. */
 
+export { configTest } from './dsl/guard.ts'
 export { handler } from './dsl/handler.ts'
 export { inventory } from './dsl/inventory.ts'
 export { match } from './dsl/pattern.ts'

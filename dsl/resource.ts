@@ -2,6 +2,7 @@
 
 import type { Probe } from '../probe/probe.ts'
 import type { Script } from '../shell/script.ts'
+import type { Guard } from './guard.ts'
 
 /**
  * A place on a host. `T` is its whole value: canonical, JSON-encodable, in its own unit; absent is a value.
@@ -42,6 +43,8 @@ export interface Wish<T = unknown> {
   readonly whole: unknown
   /** The wish needs the place, and owns nothing of it: it disagrees with no other. */
   readonly unclaimed: boolean
+  /** The test that must hold after it is fulfilled; else it is put back, with all else that the task writes under that test. */
+  readonly guard: Guard | undefined
 }
 
 /**
@@ -56,6 +59,8 @@ export function want<T>(
     readonly whole?: unknown
     /** It owns nothing of the value. */
     readonly unclaimed?: boolean
+    /** The configuration test that it is written under. */
+    readonly guard?: Guard | undefined
   } = {},
 ): Wish {
   const byFunction = typeof desired === 'function'
@@ -64,6 +69,7 @@ export function want<T>(
     desired: byFunction ? (desired as (now: T, as: Identity) => T) : () => desired,
     whole: options.whole ?? (byFunction ? undefined : desired),
     unclaimed: options.unclaimed ?? false,
+    guard: options.guard,
   }
   return wish as unknown as Wish
 }

@@ -2,6 +2,7 @@
 
 import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
+import type { Guard } from './guard.ts'
 import type { Handler } from './handler.ts'
 import { Origin } from './origin.ts'
 import type { Resource, Wish } from './resource.ts'
@@ -37,6 +38,8 @@ export interface Keywords {
   /** Seconds that its scripts may take; undefined for the run's own limit. */
   readonly timeout: number | undefined
   readonly ignoreErrors: boolean
+  /** The configuration test that all its writes are under. */
+  readonly guard: Guard | undefined
 }
 
 /** What `judge` looks at: the values now and as wished, and the facts. */
@@ -85,6 +88,7 @@ const noKeywords: Keywords = {
   retry: undefined,
   timeout: undefined,
   ignoreErrors: false,
+  guard: undefined,
 }
 
 /**
@@ -173,6 +177,11 @@ export abstract class Task {
   /** Goes on with the host's next task where this one fails. The failure is told all the same. */
   ignoreErrors(): this {
     return this.keyword({ ignoreErrors: true })
+  }
+
+  /** Puts back all that the task wrote where a configuration test fails after it. The daemon that it is for is not touched then. */
+  guardedBy(guard: Guard): this {
+    return this.keyword({ guard })
   }
 
   /** The same task with other fields, checked against the module's own type: `this.with<Sysctl>({ entries })`. */

@@ -27,6 +27,8 @@ export const codes = {
   E_UNREADABLE: 'A place on the host could not be read.',
   E_PROBE_UNPARSABLE: 'The host answered a question in a form that is not understood.',
   E_COMMAND: 'A command on the host failed.',
+  E_GUARD: 'A configuration test failed after the change, which was put back.',
+  E_UNEXPECTED: 'What was observed is not what was expected.',
   E_NOT_CONVERGED: 'The change was made without an error, yet the host is not as desired.',
   E_DEADLINE: 'It took longer than its deadline, and was ended.',
   E_REACTION: 'A handler failed.',
