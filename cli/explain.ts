@@ -101,6 +101,11 @@ class Listener implements Host {
     return steps.map(() => 'done')
   }
 
+  /** What the play observes is asked after its changes, and nothing was changed. */
+  async ask(): Promise<undefined> {}
+
+  async pause(): Promise<void> {}
+
   async react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]> {
     this.heard.push({ kind: 'react', as, handlers })
     return handlers.map(() => 'done')

@@ -8,6 +8,7 @@ import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import { decide, isUncertain } from './decide.ts'
 import { fulfils } from './fulfils.ts'
+import { isLeft, testFailure } from './guarded.ts'
 import type { Host, Step } from './host.ts'
 import { read } from './places.ts'
 import { changesOf, doneOf, type StepRecord, unknownOf } from './record.ts'
@@ -95,9 +96,10 @@ export class Apply {
       if (!this.#failed()) this.results.set(compiled, failed(decision.failure, doneOf(this.#recordsOf(compiled))))
       return
     }
-    const records = decision.steps.map(
-      (step, i): StepRecord => ({ by: compiled, step, change: decision.changes[i]!, end: 'open' }),
-    )
+    const records = decision.steps.map((step): StepRecord => {
+      const change = decision.changes.find(({ key }) => key === step.resource.key)
+      return { by: compiled, step, change, end: 'open' }
+    })
     this.#records.set(compiled, [...this.#recordsOf(compiled), ...records])
     // A task that a second attempt finds as desired was changed by the first.
     this.results.set(compiled, decided(decision, changesOf(this.#recordsOf(compiled))))
@@ -110,8 +112,9 @@ export class Apply {
 
   #expect(record: StepRecord): void {
     const { step, by } = record
-    this.#world.predict(step, by.info.title)
     this.#pending.push(record)
+    if (step.tests) return
+    this.#world.predict(step, by.info.title)
     // What was expected of a place that this step moves once more is expected no longer.
     for (const [key] of this.#expected) if (step.script.touched && disturbs(step, key)) this.#expected.delete(key)
     this.#expected.set(step.resource.key, record)
@@ -143,12 +146,32 @@ export class Apply {
       const end = ends[i]!
       record.end = end instanceof Failure ? 'failed' : end
       if (end === 'done') continue
+      if (step.tests) {
+        await this.#untested(record, end)
+        continue
+      }
       this.#expected.delete(step.resource.key)
       this.#world.doubt(step, by.info.title)
       if (end instanceof Failure) this.#fail(by, end)
       // A task of which nothing was run was not reached; one that was begun has failed already.
       else if (this.results.get(by)?.outcome === 'changed') this.results.delete(by)
     }
+  }
+
+  /** A configuration test failed; or it was not run, because something before it failed, and what it tests may be half written. */
+  async #untested({ by, step }: StepRecord, end: 'not run' | Failure): Promise<void> {
+    const tested = this.#recordsOf(by).filter((record) => step.tests!.includes(record.step))
+    if (end === 'not run' && !tested.some((record) => record.end === 'done')) return
+    const seen = end === 'not run' ? (await this.#host.apply([step], by.as))[0]! : end
+    if (!(seen instanceof Failure)) return
+    if (!isLeft(seen)) {
+      for (const record of tested) {
+        record.end = 'put back'
+        this.#expected.delete(record.step.resource.key)
+        this.#world.doubt(record.step, by.info.title)
+      }
+    }
+    this.#fail(by, testFailure(step, seen))
   }
 
   /** Reads again what was changed, in one trip. */

@@ -155,7 +155,9 @@ function placeIn(task: Task, play: Play): TaskInfo['place'] {
 }
 
 function wishesOf(task: Task): readonly Wish[] {
-  return [...task.parts.flatMap(wishesOf), ...task.wishes]
+  const wishes = [...task.parts.flatMap(wishesOf), ...task.wishes]
+  const { guard } = task.keywords
+  return guard ? wishes.map((wish) => ({ ...wish, guard: wish.guard ?? guard })) : wishes
 }
 
 function handlersOf(task: Task): readonly Handler[] {

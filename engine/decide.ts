@@ -7,10 +7,12 @@ import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import type { Change } from './events.ts'
+import { type GuardedStep, withTests } from './guarded.ts'
 import type { Step } from './host.ts'
 import { valueOf, type World } from './world.ts'
 
 export interface Decision {
+  /** Moves, one for each change, and the tests that they are under. */
   readonly steps: readonly Step[]
   readonly changes: readonly Change[]
   readonly notes: readonly string[]
@@ -34,13 +36,13 @@ export const taskDeadline = 600
 
 export function decide(compiled: CompiledTask, world: World, facts: Facts): Decision {
   const values = new Map<string, SeenPlace>()
-  const steps: Step[] = []
+  const moves: GuardedStep[] = []
   const changes: Change[] = []
   const nothing = { steps: [], changes: [], notes: [], irreversible: [] }
   /** What the decision rests on just now. */
   let moved: readonly string[] = []
   try {
-    for (const { resource, desired } of compiled.wishes) {
+    for (const { resource, desired, guard } of compiled.wishes) {
       const entry = world.get(resource)
       moved = entry.moved
       const known = values.get(resource.key)
@@ -48,7 +50,7 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
       const to = desired(now, facts satisfies Identity)
       values.set(resource.key, { now: known ? known.now : now, desired: to, moved })
       if (isDeepStrictEqual(now, to)) continue
-      steps.push(step(resource, now, to, compiled.task))
+      moves.push({ step: step(resource, now, to, compiled.task), guard })
       changes.push(changeOf(resource, now, to, moved))
     }
     const judged = new Set<SeenPlace>()
@@ -57,7 +59,7 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
     const refusal = verdicts.find((verdict) => verdict.kind === 'refuse')
     if (refusal) throw new Failure('E_REFUSED', refusal.reason, { hint: refusal.hint })
     return {
-      steps,
+      steps: withTests(moves),
       changes,
       notes: verdicts.flatMap((verdict) => (verdict.kind === 'note' ? [verdict.text] : [])),
       irreversible: verdicts.flatMap((verdict) => (verdict.kind === 'irreversible' ? [verdict.why] : [])),

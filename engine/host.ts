@@ -1,9 +1,11 @@
 /** The port between the engine and a host: read places, move them, run reactions. Remote hosts and hosts in memory have it. */
 
 import type { Handler } from '../dsl/handler.ts'
+import type { FromOutside } from '../dsl/observation.ts'
 import type { AnyResource } from '../dsl/resource.ts'
 import type { Result } from '../probe/batch.ts'
 import type { Facts } from '../probe/facts.ts'
+import type { HttpAnswer } from '../probe/http.ts'
 import type { Failure } from '../errors/failure.ts'
 import type { Script } from '../shell/script.ts'
 
@@ -18,6 +20,8 @@ export interface Step {
   readonly script: Script
   /** Seconds. */
   readonly deadline: number
+  /** Of a configuration test: the steps that it puts back where it fails. The place of such a step is the test itself. */
+  readonly tests?: readonly Step[]
 }
 
 /** How a step ended; `not run` where one before it had failed. */
@@ -34,6 +38,10 @@ export interface Host {
   read(resources: readonly AnyResource[], as: As): Promise<readonly Result<unknown>[]>
   /** One trip; stops at the first step that fails. */
   apply(steps: readonly Step[], as: As): Promise<readonly StepEnd[]>
+  /** What a client gets that asks from where the play runs; undefined where there is nothing to ask, on a simulated host. */
+  ask(view: FromOutside): Promise<Result<HttpAnswer> | undefined>
+  /** Waits while an observation's window is open; a host in memory need not. */
+  pause(seconds: number): Promise<void>
   /** One trip; runs all of them. */
   react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]>
   close(): Promise<void>

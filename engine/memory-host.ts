@@ -1,10 +1,12 @@
 /** A host in memory: values by key. Mock hosts and the sandbox are this; no shell is in sight. */
 
 import type { Handler } from '../dsl/handler.ts'
+import type { FromOutside } from '../dsl/observation.ts'
 import { type AnyResource, labelOf } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Result } from '../probe/batch.ts'
 import type { Facts } from '../probe/facts.ts'
+import type { HttpAnswer } from '../probe/http.ts'
 import type { As, Host, Step, StepEnd } from './host.ts'
 
 export class MemoryHost implements Host {
@@ -48,11 +50,12 @@ export class MemoryHost implements Host {
     if (this.lost === 'apply') throw new Failure('E_CONNECTION_LOST', `${this.name} was lost.`)
     this.trips++
     let failed = false
-    return steps.map(({ resource, to }) => {
+    return steps.map(({ resource, to, tests }) => {
       if (failed) return 'not run'
       const failure = this.failing.get(resource.key)
       if (failure) {
         failed = true
+        for (const { resource: place, from } of tests ?? []) this.values.set(place.key, from)
         return failure
       }
       if (!resource.unprovable) this.values.set(resource.key, to)
@@ -64,6 +67,14 @@ export class MemoryHost implements Host {
     this.trips++
     return handlers.map(({ key }) => this.failing.get(key) ?? 'done')
   }
+
+  async ask({ key }: FromOutside): Promise<Result<HttpAnswer> | undefined> {
+    const failure = this.unreadable.get(key)
+    if (failure) return { failure }
+    return this.values.has(key) ? { value: this.values.get(key) as HttpAnswer } : undefined
+  }
+
+  async pause(): Promise<void> {}
 
   async close(): Promise<void> {}
 }

@@ -28,7 +28,7 @@ export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts)
       continue
     }
     const decision = decide(compiled, world, facts)
-    for (const step of decision.steps) world.predict(step, compiled.info.title)
+    for (const step of decision.steps) if (!step.tests) world.predict(step, compiled.info.title)
     // What an earlier task may yet cure is not refused, but decided when it is reached.
     const result = decision.failure && decision.curable.length > 0 ? later(decision) : decided(decision)
     results.set(compiled, result)

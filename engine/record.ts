@@ -8,17 +8,18 @@ import type { Step } from './host.ts'
 export interface StepRecord {
   readonly by: CompiledTask
   readonly step: Step
-  readonly change: Change
+  /** What a reader is told of it; undefined of a configuration test. */
+  readonly change: Change | undefined
   /** Open until the host has said how it ended; done until it was read again. */
-  end: 'open' | 'done' | 'proved' | 'disproved' | 'failed' | 'not run'
+  end: 'open' | 'done' | 'proved' | 'disproved' | 'failed' | 'not run' | 'put back'
 }
 
 /** What a task that is as desired has changed in all its attempts: one change for each place, from its first value. */
 export function changesOf(records: readonly StepRecord[]): readonly Change[] {
-  const moved = records.filter(({ end }) => end !== 'not run')
+  const moved = records.filter(({ end }) => end !== 'not run' && end !== 'put back')
   return byPlace(moved).flatMap((mine) => {
     const [first, last] = [mine[0]!, mine.at(-1)!]
-    if (isDeepStrictEqual(first.step.from, last.step.to)) return []
+    if (!first.change || !last.change || isDeepStrictEqual(first.step.from, last.step.to)) return []
     return [joined(first.change, last.change)]
   })
 }
@@ -38,7 +39,10 @@ export function unknownOf(records: readonly StepRecord[]): string | undefined {
 
 function byPlace(records: readonly StepRecord[]): readonly (readonly StepRecord[])[] {
   const places = new Map<string, StepRecord[]>()
-  for (const record of records) places.set(record.change.key, [...(places.get(record.change.key) ?? []), record])
+  for (const record of records) {
+    const { key } = record.step.resource
+    places.set(key, [...(places.get(key) ?? []), record])
+  }
   return [...places.values()]
 }
 

@@ -1,12 +1,15 @@
 /** The port over a connection: one session for each user, one batch for each call. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, Request, Session } from '../connection/connection.ts'
 import type { Handler } from '../dsl/handler.ts'
+import type { FromOutside } from '../dsl/observation.ts'
 import type { BecomeMethod } from '../dsl/inventory.ts'
 import type { AnyResource } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
 import { batch, type Result } from '../probe/batch.ts'
 import { type Facts, factsScript, parseFacts } from '../probe/facts.ts'
+import type { HttpAnswer } from '../probe/http.ts'
 import { tail } from '../probe/probe.ts'
 import type { Script } from '../shell/script.ts'
 import { type Collected, sectionAnswers, sections, sectionsEnded } from '../shell/sections.ts'
@@ -64,6 +67,20 @@ export class RemoteHost implements Host {
   async react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]> {
     const scripts = handlers.map(({ script }) => script)
     return this.#all(scripts, as, taskDeadline, { stopAtFailure: false })
+  }
+
+  async ask({ request }: FromOutside): Promise<Result<HttpAnswer>> {
+    try {
+      const { ask } = await import('../connection/http.ts')
+      return { value: await ask(request) }
+    } catch (error) {
+      if (error instanceof Failure) return { failure: error }
+      throw error
+    }
+  }
+
+  async pause(seconds: number): Promise<void> {
+    await sleep(seconds * 1000)
   }
 
   async close(): Promise<void> {

@@ -85,9 +85,11 @@ function watched(host: Host, steps: Step[], values: Map<string, Result<unknown>>
     },
     apply: async (all, as) => {
       const ends = await host.apply(all, as)
-      steps.push(...all.filter((_, i) => ends[i] === 'done'))
+      steps.push(...all.filter(({ tests }, i) => ends[i] === 'done' && !tests))
       return ends
     },
+    ask: (view) => host.ask(view),
+    pause: (seconds) => host.pause(seconds),
     react: (handlers, as) => host.react(handlers, as),
     close: async () => {},
   }

@@ -54,6 +54,8 @@ function ground(change: (memory: MemoryHost) => Partial<Host>): Ground {
     facts: (as) => memory.facts(as),
     read: (resources) => memory.read(resources),
     apply: (steps) => memory.apply(steps),
+    ask: (view) => memory.ask(view),
+    pause: () => memory.pause(),
     react: (handlers) => memory.react(handlers),
     close: () => memory.close(),
     ...change(memory),

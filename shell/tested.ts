@@ -1,0 +1,41 @@
+/** A test, and the scripts that put things back where it fails, as one script: nobody must come back for it. */
+
+import { quote } from './quote.ts'
+import { Script, sh } from './script.ts'
+
+/** How the script ends where the test fails. */
+export const testEnds = {
+  /** All was put back, and the test is content with that. */
+  putBack: 100,
+  /** All was put back, and the test fails without it too. */
+  failsWithout: 101,
+  /** Something could not be put back. */
+  notPutBack: 102,
+} as const
+
+/**
+ * Runs a test. Where it fails, all of `back` is run in order, each with its own standard input; what the test said is on
+ * standard error.
+ */
+export function testedOrUndone(test: Script, back: readonly Script[]): Script {
+  const inputs = back.map(({ input }) => Buffer.from(input ?? ''))
+  const steps = back.map(({ text }, i) => {
+    const { length } = inputs[i]!
+    // One block of exactly this size: what is left unread is not read by the next.
+    const take = length > 0 ? `dd bs=${length} count=1 iflag=fullblock <&3 2>/dev/null | ` : ''
+    return `${take}(eval ${quote(text)}\n) 3<&- >&2 || left=yes`
+  })
+  const run = `(eval ${quote(test.text)}\n) 3<&- </dev/null`
+  const { putBack, failsWithout, notPutBack } = testEnds
+  const text = [
+    'exec 3<&0 </dev/null',
+    `said=$(${run} 2>&1) && exit 0`,
+    'left=',
+    ...steps,
+    `printf '%s\\n' "$said" >&2`,
+    `[ -z "$left" ] || exit ${notPutBack}`,
+    `${run} >/dev/null 2>&1 || exit ${failsWithout}`,
+    `exit ${putBack}`,
+  ].join('\n')
+  return sh`${Script.of(text)}`.reading(Buffer.concat(inputs)).called(test.brief)
+}
