@@ -29,7 +29,7 @@ export function testedOrUndone(test: Script, back: readonly Script[]): Script {
   const { putBack, failsWithout, notPutBack } = testEnds
   const text = [
     'exec 3<&0 </dev/null',
-    `said=$(${run} 2>&1) && exit 0`,
+    `said=$( ${run} 2>&1) && exit 0`,
     'left=',
     ...steps,
     `printf '%s\\n' "$said" >&2`,
