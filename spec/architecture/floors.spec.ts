@@ -9,7 +9,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   shell: [],
   errors: [],
   probe: ['shell', 'errors'],
-  connection: ['shell', 'errors'],
+  connection: ['probe (types)', 'shell', 'errors'],
   dsl: ['probe', 'shell', 'errors'],
   modules: ['dsl', 'probe', 'shell', 'errors'],
   engine: ['dsl', 'probe', 'connection', 'shell', 'errors'],
