@@ -11,6 +11,7 @@ import { type Display, openDisplay } from './display.ts'
 import { type ExitStatus, exitStatus, statusOf } from './exit.ts'
 import type { ChoiceOptions, ConnectionOptions, InventoryOptions, OutputOptions } from './options.ts'
 import { prepare } from './prepare.ts'
+import { keeper } from './run-files.ts'
 import { stopping } from './stop.ts'
 import { out, pageOptions } from './terminal.ts'
 
@@ -64,6 +65,7 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
       connect: connect.host,
       emit,
       stopping: stop.asked,
+      keep: keeper(),
     })
   } finally {
     stop.forget()

@@ -88,7 +88,7 @@ export type Event =
       readonly done: number
       readonly of: number
       readonly title: string
-      readonly phase: 'read' | 'plan' | 'apply' | 'prove' | 'react'
+      readonly phase: 'read' | 'plan' | 'apply' | 'prove' | 'react' | 'observe'
     }
   | {
       readonly type: 'task'
@@ -116,6 +116,25 @@ export type Event =
       readonly because: readonly string[]
       readonly outcome: 'planned' | 'done' | 'failed'
       readonly failure: FailureData | undefined
+    }
+  /** What an observation saw, when the play had reacted. */
+  | {
+      readonly type: 'observation'
+      readonly play: string
+      readonly host: string
+      readonly task: TaskInfo
+      readonly outcome: 'ok' | 'warned' | 'failed' | 'skipped'
+      /** Why it was skipped. */
+      readonly reason: string | undefined
+      /** What was seen, in one line, and the lines of a table below it. */
+      readonly says: string
+      readonly table: readonly string[]
+      /** Paths of the files that it left. */
+      readonly files: readonly string[]
+      /** Why it is not as expected. */
+      readonly failure: FailureData | undefined
+      /** The failure does not count. */
+      readonly ignored: boolean
     }
   | {
       readonly type: 'unreachable'

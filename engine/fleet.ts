@@ -9,7 +9,7 @@ import { compile } from './compile.ts'
 import type { Emit, Event, Outcome, Recap } from './events.ts'
 import type { Host } from './host.ts'
 import { HostRun } from './host-run.ts'
-import { failureData } from './tell.ts'
+import { failureData, type KeepFile } from './tell.ts'
 
 export interface FleetOptions extends AimOptions {
   /** What `aim` made of these, where it was asked before. */
@@ -20,6 +20,8 @@ export interface FleetOptions extends AimOptions {
   readonly connect: (host: InventoryHost) => Host
   readonly emit: Emit
   readonly stopping: () => boolean
+  /** Without it the files of observations are named, and not kept. */
+  readonly keep?: KeepFile
 }
 
 /**
@@ -46,6 +48,16 @@ interface Known {
   outcome: Outcome
 }
 
+/** A host that a play was begun on. */
+interface Begun {
+  readonly name: string
+  readonly known: Known
+  readonly run: HostRun | undefined
+  readonly outcome: Outcome
+  /** Trips before this play. */
+  readonly before: number
+}
+
 class FleetRun {
   readonly #options: FleetOptions
   readonly #limit: ReturnType<typeof pLimit>
@@ -66,12 +78,13 @@ class FleetRun {
     const batches = split(going, play.serial)
     const allowed = count(play.maxFailures, hosts.length)
     let failures = hosts.length - going.length
+    const observing: Begun[] = []
     for (const [i, batch] of batches.entries()) {
       if (i > 0 && failures > allowed) {
         const left = batches.slice(i).flat()
         const reason = `${failures} of ${hosts.length} hosts failed or were unreachable; the play allows ${allowed}`
         this.#leave(play, left, reason)
-        return
+        break
       }
       if (batches.length > 1) {
         emit({
@@ -82,23 +95,30 @@ class FleetRun {
           of: batches.length,
         })
       }
-      const outcomes = await Promise.all(batch.map((host) => this.#limit(() => this.#host(play, host))))
-      failures += outcomes.filter(isLost).length
+      const begun = await Promise.all(batch.map((host) => this.#limit(() => this.#host(play, host))))
+      for (const one of begun) {
+        if (one && isLost(one.outcome)) failures++
+        if (one?.run?.observes && !isLost(one.outcome)) observing.push(one)
+        else if (one) this.#finish(play, one)
+      }
     }
+    // All side by side: they mostly wait, and what they see is to be of the same time.
+    await Promise.all(observing.map((one) => this.#observe(play, one)))
   }
 
-  async #host(play: Play, host: InventoryHost): Promise<Outcome> {
-    const { connect, check, emit, stopping } = this.#options
+  async #host(play: Play, host: InventoryHost): Promise<Begun | undefined> {
+    const { connect, check, emit, stopping, keep = named } = this.#options
     if (stopping()) {
       this.#leave(play, [host], 'interrupted')
-      return 'skipped'
+      return undefined
     }
     emit({ type: 'host-started', play: play.name, host: host.name })
     const known = this.#known.get(host.name) ?? { host: connect(host), outcome: 'ok' as const }
     this.#known.set(host.name, known)
     const before = known.host.trips
     const tell = (event: Event) => {
-      if (event.type === 'task') this.#tasks[event.outcome]++
+      if (event.type === 'task' || event.type === 'observation')
+        this.#tasks[event.outcome === 'warned' ? 'ok' : event.outcome]++
       emit(event)
     }
     let run: HostRun | undefined
@@ -106,22 +126,42 @@ class FleetRun {
     try {
       const facts = await known.host.facts(play.become)
       const { tasks, problems } = compile(play, host, this.#options.hosts, facts, this.#options)
-      if (problems.length > 0) outcome = this.#refused(play, host, problems)
+      if (problems.length > 0) outcome = this.#refused(play, host.name, problems)
       else {
         emit({ type: 'connected', play: play.name, host: host.name, tasks: tasks.length })
-        run = new HostRun(known.host, facts, tasks, { play: play.name, check, emit: tell, stopping })
+        run = new HostRun(known.host, facts, tasks, { play: play.name, check, emit: tell, stopping, keep })
         outcome = await run.run()
       }
     } catch (error) {
-      if (error instanceof Failure) {
-        outcome = 'unreachable'
-        const failure = failureData(error)
-        emit({ type: 'unreachable', play: play.name, host: host.name, task: run?.current?.info, failure })
-      } else outcome = this.#refused(play, host, [broken(error)])
+      outcome = this.#lost(play, host.name, run, error)
     }
-    this.#note(host.name, outcome)
-    emit({ type: 'host-finished', play: play.name, host: host.name, outcome, trips: known.host.trips - before })
-    return outcome
+    if (isLost(outcome)) run?.leave('the host failed before it')
+    return { name: host.name, known, run, outcome, before }
+  }
+
+  async #observe(play: Play, begun: Begun): Promise<void> {
+    const { name, run } = begun
+    let outcome: Outcome
+    try {
+      outcome = await run!.observe()
+    } catch (error) {
+      outcome = this.#lost(play, name, run, error)
+    }
+    this.#finish(play, { ...begun, outcome: worse(begun.outcome, outcome) })
+  }
+
+  #finish(play: Play, { name, known, outcome, before }: Begun): void {
+    this.#note(name, outcome)
+    const trips = known.host.trips - before
+    this.#options.emit({ type: 'host-finished', play: play.name, host: name, outcome, trips })
+  }
+
+  /** The work on a host broke off: it is unreachable, or we are wrong. */
+  #lost(play: Play, host: string, run: HostRun | undefined, error: unknown): Outcome {
+    if (!(error instanceof Failure)) return this.#refused(play, host, [broken(error)])
+    const failure = failureData(error)
+    this.#options.emit({ type: 'unreachable', play: play.name, host, task: run?.current?.info, failure })
+    return 'unreachable'
   }
 
   /** Does not begin with hosts. */
@@ -135,13 +175,13 @@ class FleetRun {
   }
 
   /** The play cannot be made for this host, by what its facts are; or it broke off. */
-  #refused(play: Play, host: InventoryHost, problems: readonly Failure[]): 'failed' {
+  #refused(play: Play, host: string, problems: readonly Failure[]): 'failed' {
     for (const [index, problem] of problems.entries()) {
       this.#tasks.failed++
       this.#options.emit({
         type: 'task',
         play: play.name,
-        host: host.name,
+        host,
         task: { index, module: 'play', title: `play ${play.name}`, place: problem.place },
         outcome: 'failed',
         reason: undefined,
@@ -158,7 +198,7 @@ class FleetRun {
   /** The worst that happened to a host in the run is what it is. */
   #note(name: string, outcome: Outcome): void {
     const known = this.#known.get(name)
-    if (known && severity.indexOf(outcome) > severity.indexOf(known.outcome)) known.outcome = outcome
+    if (known) known.outcome = worse(known.outcome, outcome)
   }
 
   recap(seconds: number): Recap {
@@ -173,6 +213,8 @@ class FleetRun {
   }
 }
 
+const named: KeepFile = (_host, { name }) => name
+
 /** The engine never throws for a host: the others go on. */
 function broken(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
@@ -180,6 +222,10 @@ function broken(error: unknown): Failure {
 }
 
 const severity: readonly Outcome[] = ['ok', 'skipped', 'changed', 'unreachable', 'failed']
+
+function worse(a: Outcome, b: Outcome): Outcome {
+  return severity.indexOf(b) > severity.indexOf(a) ? b : a
+}
 
 function isLost(outcome: Outcome | undefined): boolean {
   return outcome === 'failed' || outcome === 'unreachable'

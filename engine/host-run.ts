@@ -5,11 +5,12 @@ import { Apply } from './apply.ts'
 import type { CompiledTask } from './compile.ts'
 import type { Emit } from './events.ts'
 import type { Host } from './host.ts'
+import { type CompiledObservation, isObservation, observe, type Sight, unseen } from './observe.ts'
 import { placesOf, read } from './places.ts'
 import { type Plan, plan, untouched } from './plan.ts'
 import { dueHandlers, notReacted, react } from './react.ts'
-import type { Results } from './task-result.ts'
-import { Teller } from './tell.ts'
+import { type Results, skipReason } from './task-result.ts'
+import { type KeepFile, Teller } from './tell.ts'
 import { World } from './world.ts'
 
 export interface HostRunOptions {
@@ -18,6 +19,7 @@ export interface HostRunOptions {
   readonly emit: Emit
   /** Asked between tasks: whether to finish what is begun and go no further. */
   readonly stopping: () => boolean
+  readonly keep: KeepFile
 }
 
 export type HostOutcome = 'ok' | 'changed' | 'failed'
@@ -26,6 +28,7 @@ export class HostRun {
   readonly #host: Host
   readonly #facts: Facts
   readonly #tasks: readonly CompiledTask[]
+  readonly #observations: readonly CompiledObservation[]
   readonly #options: HostRunOptions
   readonly #teller: Teller
   readonly #world = new World()
@@ -34,7 +37,8 @@ export class HostRun {
   constructor(host: Host, facts: Facts, tasks: readonly CompiledTask[], options: HostRunOptions) {
     this.#host = host
     this.#facts = facts
-    this.#tasks = tasks
+    this.#tasks = tasks.filter((compiled) => !isObservation(compiled))
+    this.#observations = tasks.filter(isObservation)
     this.#options = options
     this.#teller = new Teller(options.play, host.name, tasks.length, options.emit)
   }
@@ -50,6 +54,43 @@ export class HostRun {
     const planned = plan(this.#tasks, this.#world.copy(), this.#facts)
     if (this.#options.check) return this.#tellPlan(planned)
     return planned.isRefused ? this.#refuse(planned) : this.#do()
+  }
+
+  /** Whether there is something to observe when all hosts have reacted. */
+  get observes(): boolean {
+    return this.#observations.length > 0
+  }
+
+  /** Rejects with a Failure where the host is lost. */
+  async observe(): Promise<HostOutcome> {
+    const { check, keep, stopping } = this.#options
+    const outcomes: HostOutcome[] = []
+    const waiting = new Set(this.#observations)
+    const tell = (compiled: CompiledObservation, sight: Sight) => {
+      waiting.delete(compiled)
+      this.#teller.observation(compiled, sight, keep)
+      if (sight.outcome === 'failed' && !compiled.task.keywords.ignoreErrors) outcomes.push('failed')
+    }
+    for (const compiled of this.#observations) {
+      const reason = skipReason(compiled, this.#apply?.results ?? new Map())
+      if (reason) tell(compiled, unseen(reason))
+      else if (check) tell(compiled, unseen('a plan does not observe'))
+      else if (stopping()) tell(compiled, unseen('interrupted'))
+    }
+    if (waiting.size > 0)
+      this.#teller.progress(this.#tasks.length, [...waiting].map(({ info }) => info.title).join(', '), 'observe')
+    try {
+      await observe(this.#host, this.#facts, [...waiting], tell)
+    } catch (error) {
+      for (const compiled of waiting) tell(compiled, unseen('the host was lost before it'))
+      throw error
+    }
+    return outcomes[0] ?? 'ok'
+  }
+
+  /** Says of the observations that they were not made. */
+  leave(reason: string): void {
+    for (const compiled of this.#observations) this.#teller.observation(compiled, unseen(reason), this.#options.keep)
   }
 
   #tellPlan({ results, due, refused }: Plan): HostOutcome {

@@ -1,10 +1,15 @@
 /** What became of tasks and handlers on one host, as events. */
 
 import type { Failure } from '../errors/failure.ts'
+import type { FoundFile } from '../dsl/observation.ts'
 import type { CompiledTask } from './compile.ts'
 import type { Emit, Event, FailureData } from './events.ts'
+import type { CompiledObservation, Sight } from './observe.ts'
 import type { Due } from './react.ts'
 import type { Results } from './task-result.ts'
+
+/** Keeps a file that an observation left, and says where. */
+export type KeepFile = (host: string, file: FoundFile) => string
 
 export class Teller {
   readonly #play: string
@@ -44,6 +49,24 @@ export class Teller {
         ignored: task.keywords.ignoreErrors,
       })
     }
+  }
+
+  /** @param keep puts a file where it stays, and says where that is */
+  observation({ info, task }: CompiledObservation, sight: Sight, keep: KeepFile): void {
+    const { outcome, reason, says, table, files, failure } = sight
+    this.#emit({
+      type: 'observation',
+      play: this.#play,
+      host: this.#host,
+      task: info,
+      outcome,
+      reason,
+      says,
+      table,
+      files: files.map((file) => keep(this.#host, file)),
+      failure: failure && failureData(failure.at(info.place)),
+      ignored: task.keywords.ignoreErrors,
+    })
   }
 
   reaction({ handler, because }: Due, outcome: 'planned' | 'done' | 'failed', failure?: Failure): void {

@@ -88,6 +88,7 @@ export class Live {
       case 'play-started':
       case 'batch-started':
       case 'reaction':
+      case 'observation':
       case 'not-begun':
       case 'run-finished':
         return

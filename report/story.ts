@@ -16,6 +16,7 @@ export interface Entry {
 export type ChangeEntry = Entry & Pick<Of<'task'>, 'changes' | 'notes' | 'irreversible'>
 export type FailureEntry = Entry & { readonly failure: FailureData; readonly ignored: boolean }
 export type ReactionEntry = Entry & { readonly because: readonly string[] }
+export type ObservationEntry = Entry & Pick<Of<'observation'>, 'says' | 'table' | 'files' | 'failure'>
 export type UnreachableEntry = Entry & { readonly failure: FailureData; readonly task: TaskInfo | undefined }
 
 /** All that was skipped for one reason. */
@@ -34,6 +35,7 @@ export class Story {
   readonly #changed = new Groups<ChangeEntry>()
   readonly #failed = new Groups<FailureEntry>()
   readonly #reacted = new Groups<ReactionEntry>()
+  readonly #observed = new Groups<ObservationEntry>()
   readonly #unreachable = new Groups<UnreachableEntry>()
   readonly #skipped = new Groups<Entry & { readonly reason: string }>()
 
@@ -55,6 +57,9 @@ export class Story {
         return
       case 'reaction':
         this.#addReaction(event)
+        return
+      case 'observation':
+        this.#addObservation(event)
         return
       case 'unreachable': {
         const { task, failure, host, play } = event
@@ -87,6 +92,11 @@ export class Story {
 
   get reacted(): readonly ReactionEntry[] {
     return this.#reacted.entries(this.#order)
+  }
+
+  /** What was observed; with a failure where that is told, and does not count. */
+  get observed(): readonly ObservationEntry[] {
+    return this.#observed.entries(this.#order)
   }
 
   get unreachable(): readonly UnreachableEntry[] {
@@ -124,6 +134,30 @@ export class Story {
       this.#changed.add({ title, place: task.place, changes, notes, irreversible }, host, order)
     if (outcome === 'skipped') this.#skipped.add({ title, place: task.place, reason: reason ?? '' }, host, order)
     if (failure) this.#failed.add({ title, place: task.place, failure, ignored }, host, order)
+  }
+
+  #addObservation({
+    play,
+    host,
+    task,
+    outcome,
+    reason,
+    says,
+    table,
+    files,
+    failure,
+    ignored,
+  }: Of<'observation'>): void {
+    const order = [this.#plays.indexOf(play), task.index]
+    const { title, place } = task
+    if (outcome === 'skipped') this.#skipped.add({ title, place, reason: reason ?? '' }, host, order)
+    else if (says !== '' || outcome === 'warned')
+      this.#observed.add(
+        { title, place, says, table, files, failure: outcome === 'warned' ? failure : undefined },
+        host,
+        order,
+      )
+    if (outcome === 'failed' && failure) this.#failed.add({ title, place, failure, ignored }, host, order)
   }
 
   #addReaction({ play, host, handler, because, failure }: Of<'reaction'>): void {

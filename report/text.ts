@@ -4,7 +4,7 @@ import type { Event } from '../engine/events.ts'
 import { failureOn } from './failure.ts'
 import { count, harmless, told, width } from './layout.ts'
 import { type Columns, Page, type PageOptions } from './page.ts'
-import { type ChangeEntry, type Entry, Story } from './story.ts'
+import { type ChangeEntry, type Entry, type ObservationEntry, Story } from './story.ts'
 
 /** A line of a unified diff, with what it is. */
 export interface DiffLine {
@@ -71,6 +71,10 @@ export function bodyText(story: Story, options: TextOptions): string {
     if (i === 0) page.section(good(planned ? 'would react' : 'reacted'))
     page.entry(harmless(title), hosts, { beside: `because of ${because.map((task) => harmless(task)).join(', ')}` })
   }
+  for (const [i, entry] of story.observed.entries()) {
+    if (i === 0) page.section(good('observed'))
+    observationOn(page, entry)
+  }
   for (const [i, { hosts, reason }] of story.notBegun.entries()) {
     if (i === 0) page.section(bad('not begun'))
     page.prose(hosts.join(' '), 2)
@@ -124,6 +128,21 @@ function changeOn(
   for (const why of irreversible) page.prose(`cannot be turned round: ${harmless(why)}`, 4, changed)
 }
 
+function observationOn(page: Page, { title, hosts, place, says, table, files, failure }: ObservationEntry): void {
+  const { faint, changed } = page.paint
+  page.entry(harmless(title), hosts, {
+    mark: failure ? '!' : ' ',
+    beside: place ? told(place, page.folder) : '',
+  })
+  if (says !== '') page.prose(harmless(says), 4)
+  for (const line of table) page.line(`      ${faint(harmless(line))}`)
+  for (const path of files) page.prose(harmless(path), 4, faint)
+  if (failure) {
+    page.prose(`not as expected: ${harmless(failure.message)}`, 4, changed)
+    if (failure.hint) page.prose(harmless(failure.hint), 4, changed)
+  }
+}
+
 function diffOn(page: Page, { kind, text }: DiffLine): void {
   const { good, bad, faint, advice } = page.paint
   const style = { added: good, removed: bad, context: faint, range: advice }[kind]
@@ -137,8 +156,8 @@ function shown(value: string): string {
 
 /** Hosts and values begin after the longest title or label, places after the longest list of hosts, where room is left. */
 function columnsFor(story: Story, options: TextOptions): Columns {
-  const { changed, failed, reacted, skipped } = story
-  const entries: readonly Entry[] = [...changed, ...failed, ...reacted]
+  const { changed, failed, reacted, observed, skipped } = story
+  const entries: readonly Entry[] = [...changed, ...failed, ...reacted, ...observed]
   const lengths = [
     ...changed.flatMap(({ changes }) => changes.map(({ label }) => width(harmless(label)) + 4)),
     ...entries.map(({ title }) => width(harmless(title)) + 2),

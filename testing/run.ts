@@ -18,6 +18,7 @@ export interface RunOptions {
 }
 
 export type TaskEvent = Extract<Event, { type: 'task' }>
+export type ObservationEvent = Extract<Event, { type: 'observation' }>
 export type ReactionEvent = Extract<Event, { type: 'reaction' }>
 
 /** What became of a run on mock hosts. */
@@ -27,6 +28,8 @@ export interface RunResult {
   /** Every change of every task. */
   readonly changes: readonly (Change & { readonly host: string; readonly task: string })[]
   readonly reactions: readonly ReactionEvent[]
+  /** What the observations saw. */
+  readonly observations: readonly ObservationEvent[]
   /** What became of each host. */
   readonly hosts: Readonly<Record<string, Outcome>>
   readonly recap: Recap
@@ -69,6 +72,7 @@ export async function run(
       outcome === 'changed' ? changes.map((change) => ({ ...change, host, task: task.title })) : [],
     ),
     reactions: events.filter((event) => event.type === 'reaction'),
+    observations: events.filter((event) => event.type === 'observation'),
     hosts: Object.fromEntries(
       events.flatMap((event) => (event.type === 'host-finished' ? [[event.host, event.outcome]] : [])),
     ),
