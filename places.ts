@@ -3,6 +3,7 @@
 export { authorizedKeys } from './modules/authorized-key.ts'
 export { crontab } from './modules/crontab.ts'
 export { fileAt } from './modules/file.ts'
+export { httpAnswer, httpPage } from './modules/http.ts'
 export { kernelParameter } from './modules/kernel-parameter.ts'
 export { localGroup } from './modules/group.ts'
 export { columnHistogram, databaseServer } from './modules/mysql/column-histogram.ts'
