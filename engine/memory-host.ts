@@ -14,6 +14,8 @@ export class MemoryHost implements Host {
   readonly #facts: Facts
   /** Values of places by key; a place that is not here has a fresh Debian's value. */
   readonly values: Map<string, unknown>
+  /** Values that places take on one after another as they are read, by key. */
+  readonly successions = new Map<string, unknown[]>()
   /** Failures of writes by key, in the host's words. */
   readonly failing = new Map<string, Failure>()
   /** Why places cannot be read, by key. */
@@ -40,6 +42,8 @@ export class MemoryHost implements Host {
       const { key } = resource
       const failure = this.unreadable.get(key)
       if (failure) return { failure }
+      const next = this.successions.get(key)?.splice(0, 1) ?? []
+      if (next.length > 0) this.values.set(key, next[0])
       if (this.values.has(key)) return { value: this.values.get(key) }
       if ('fresh' in resource) return { value: resource.fresh }
       return { failure: unsaid(this.name, resource) }
@@ -74,7 +78,7 @@ export class MemoryHost implements Host {
     return this.values.has(key) ? { value: this.values.get(key) as HttpAnswer } : undefined
   }
 
-  async pause(): Promise<void> {}
+  async pause(_seconds: number): Promise<void> {}
 
   async close(): Promise<void> {}
 }

@@ -1,6 +1,7 @@
 /** Hosts in memory for tests of plays: values go in typed, outcomes come out. */
 
 import { typicalFacts } from '../dsl/play.ts'
+import type { View } from '../dsl/observation.ts'
 import type { Resource } from '../dsl/resource.ts'
 import { Task } from '../dsl/task.ts'
 import { MemoryHost } from '../engine/memory-host.ts'
@@ -50,9 +51,15 @@ export class MockHost {
     })
   }
 
-  /** Says what a place holds. */
-  has<T>(resource: Resource<T>, value: T): this {
-    this.memory.values.set(resource.key, value)
+  /** Says what a place holds, or what a client that asks from outside gets. */
+  has<T>(place: View<T>, value: T): this {
+    this.memory.values.set(place.key, value)
+    return this
+  }
+
+  /** Says what a place holds each time that it is read, for what is observed through a window; the last value stays. */
+  shows<T>(place: Resource<T>, ...values: readonly T[]): this {
+    this.memory.successions.set(place.key, [...values])
     return this
   }
 
