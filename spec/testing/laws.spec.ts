@@ -55,7 +55,7 @@ function ground(change: (memory: MemoryHost) => Partial<Host>): Ground {
     read: (resources) => memory.read(resources),
     apply: (steps) => memory.apply(steps),
     ask: (view) => memory.ask(view),
-    pause: () => memory.pause(),
+    pause: (seconds) => memory.pause(seconds),
     react: (handlers) => memory.react(handlers),
     close: () => memory.close(),
     ...change(memory),
