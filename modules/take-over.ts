@@ -1,8 +1,8 @@
 /** Shell that hands an address over between a service and its socket unit. */
 
-import { lines, type Script, sh } from '../../shell/script.ts'
-import { control } from '../unit-control.ts'
-import type { SocketState } from './listening.ts'
+import { lines, type Script, sh } from '../shell/script.ts'
+import { control } from './unit-control.ts'
+import type { SocketState } from './listening-socket.ts'
 
 /**
  * Moves a socket unit. systemd refuses to start one while its service runs («already active, refusing»), so a service that

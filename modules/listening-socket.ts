@@ -1,13 +1,13 @@
 /** What a socket unit listens on, as the kernel has it: what `systemctl show` tells is what was last read from its file. */
 
 import { isIPv4, isIPv6 } from 'node:net'
-import type { Resource } from '../../dsl/resource.ts'
-import type { Parsed } from '../../dsl/units.ts'
-import { Failure } from '../../errors/failure.ts'
-import { type Collector, type Output, Probe, tail } from '../../probe/probe.ts'
-import { type Script, sh } from '../../shell/script.ts'
-import { type Enablement, type UnitRecord, unitRecord } from '../unit.ts'
+import type { Resource } from '../dsl/resource.ts'
+import type { Parsed } from '../dsl/units.ts'
+import { Failure } from '../errors/failure.ts'
+import { type Collector, type Output, Probe, tail } from '../probe/probe.ts'
+import { type Script, sh } from '../shell/script.ts'
 import { takeOver } from './take-over.ts'
+import { type Enablement, type UnitRecord, unitRecord } from './unit.ts'
 
 /** One address that a socket unit listens on. */
 export interface Listener {
