@@ -7,8 +7,8 @@ import { lineAt, phpTokens } from '../../../modules/wordpress/php-tokens.ts'
 const folder = join(import.meta.dirname, '../../fixtures/php')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 const names = readdirSync(folder)
-  .filter((name) => name.endsWith('.json'))
-  .map((name) => name.slice(0, -'.json'.length))
+  .filter((name) => name.endsWith('.tokens'))
+  .map((name) => name.slice(0, -'.tokens'.length))
 
 const tokens = (source: string) => phpTokens(source).map(({ kind, text }) => [kind, text])
 
@@ -16,7 +16,7 @@ describe('the tokens of PHP', () => {
   it('sees the files', () => expect(names.length).toBeGreaterThan(6))
 
   it.each(names)('are those that PHP itself finds in %s.php', (name) => {
-    expect(tokens(read(`${name}.php`))).toEqual(JSON.parse(read(`${name}.json`)))
+    expect(tokens(read(`${name}.php`))).toEqual(JSON.parse(read(`${name}.tokens`)))
   })
 
   it('are together the text, whatever it is; or it is refused', () => {
