@@ -80,7 +80,12 @@ export async function loadInventory(name: string | undefined): Promise<LoadedInv
 export function fileOf(what: 'play' | 'inventory', name: string): string {
   const folder = what === 'play' ? 'plays' : 'inventory'
   const file = find(name, folder)
-  if (!file) throw notFound(what === 'play' ? 'E_PLAY_NOT_FOUND' : 'E_INVENTORY_NOT_FOUND', what, name, folder)
+  const code = what === 'play' ? 'E_PLAY_NOT_FOUND' : 'E_INVENTORY_NOT_FOUND'
+  if (!file) throw notFound(code, what, name, folder)
+  if (!isCode.test(file)) {
+    const hint = `A ${what} is a file of TypeScript or JavaScript: ${folder}/NAME.ts.`
+    throw new Failure(code, `${relative(process.cwd(), file)} is no ${what}.`, { hint })
+  }
   return file
 }
 
@@ -88,7 +93,7 @@ export function fileOf(what: 'play' | 'inventory', name: string): string {
 export function namesIn(folder: 'plays' | 'inventory'): readonly string[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder)
-    .filter((file) => /\.[cm]?[jt]s$/.test(file) && !/\.(spec|test|d|example)\.[cm]?[jt]s$/.test(file))
+    .filter((file) => isCode.test(file) && !/\.(spec|test|d|example)\.[cm]?[jt]s$/.test(file))
     .map(nameOf)
     .filter((name) => folder === 'plays' || name !== 'shape')
     .toSorted()
@@ -99,6 +104,8 @@ export function playsOf(plays: Plays): readonly Play[] {
   const list: readonly (Play | Together)[] = Array.isArray(plays) ? plays : [plays as Play | Together]
   return list.flatMap((entry) => (entry.kind === 'together' ? entry.plays : [entry]))
 }
+
+const isCode = /\.[cm]?[jt]s$/
 
 function find(name: string, folder: string): string | undefined {
   const candidates = [

@@ -79,11 +79,11 @@ function limited(
   const groups = [...new Set(aimed.flatMap(({ play }) => Object.keys(play.shape.groups)))]
   const { hosts, unknown } = select(limit, fleet, groups)
   for (const term of unknown) {
-    problems.push(unknownTerm(`--limit ${limit}`, term, [...groups, ...fleet.map(({ name }) => name)]))
+    problems.push(unknownTerm(term, term, [...groups, ...fleet.map(({ name }) => name)]))
   }
   const meant = new Set(aimed.flatMap((a) => a.hosts))
   if (unknown.length === 0 && !hosts.some((host) => meant.has(host))) {
-    problems.push(new Failure('E_PATTERN', `--limit ${limit} leaves no host of these plays.`))
+    problems.push(new Failure('E_PATTERN', `${limit} is no host that these plays are for.`))
   }
   return new Set(hosts)
 }

@@ -32,6 +32,14 @@ describe('what is misspelt', () => {
     expect((await play(['run', 'hello', '-i', 'frobnicate'])).stderr).toContain('\n      groups: { web: { vars: { php')
   })
 
+  it('is told of a file that is no TypeScript', async () => {
+    const { play } = project({ 'README.md': '# hello' })
+    const { status, stderr } = await play(['run', 'README.md'])
+    expect(status).toBe(4)
+    expect(stderr).toContain('README.md is no play.')
+    expect(stderr).toContain('plays/NAME.ts')
+  })
+
   it('is told all at once: host, tag, variable', async () => {
     const { play, folder } = project()
     const { status, stderr } = await play(['run', 'hello', '--limit', 'wbe1', '--tags', 'mtod', '-e', 'domian=x'])
@@ -42,7 +50,7 @@ describe('what is misspelt', () => {
   -e domian: the shape has no such variable.
     Did you mean domain?
 
-  --limit wbe1 matches no host and no group of the inventory.
+  wbe1 matches no host and no group of the inventory.
     Did you mean web1?
 
   --tags mtod: no task of hello has this tag.

@@ -268,8 +268,8 @@ describe('who is meant', () => {
   })
 
   it.each([
-    ['wbe1', '--limit wbe1 matches no host and no group of the inventory.', 'Did you mean web1?'],
-    ['web:wrb', '--limit web:wrb matches no host and no group of the inventory.', 'Did you mean web?'],
+    ['wbe1', 'wbe1 matches no host and no group of the inventory.', 'Did you mean web1?'],
+    ['web:wrb', 'wrb matches no host and no group of the inventory.', 'Did you mean web?'],
   ])('refuses --limit %s with a suggestion', (limit, message, hint) => {
     expect(() => names(limit)).toThrowError(
       expect.objectContaining({ failures: [expect.objectContaining({ message, hint })] }) as Error,
@@ -277,7 +277,7 @@ describe('who is meant', () => {
   })
 
   it('refuses a limit that leaves no host of these plays', () => {
-    expect(() => aim({ ...choice, plays: plays[0]!, limit: 'db' })).toThrow(/leaves no host of these plays/)
+    expect(() => aim({ ...choice, plays: plays[0]!, limit: 'db' })).toThrow(/db is no host that these plays are for/)
   })
 })
 
