@@ -25,13 +25,20 @@ export function literal(text: string): string {
   return `_utf8mb4 x'${Buffer.from(text).toString('hex')}'`
 }
 
+/** A server elsewhere, as this host's client reaches it over TCP. */
+export interface Elsewhere {
+  readonly host: string
+  readonly port: number
+}
+
 /**
  * Runs statements, and prints their rows without a head, as they are. It logs in as the user of the session over the
  * socket, or as a file of options says.
  */
-export function client(statements: readonly string[], defaultsFile: string | undefined): Script {
+export function client(statements: readonly string[], defaultsFile: string | undefined, elsewhere?: Elsewhere): Script {
   const options = [
     ...(defaultsFile === undefined ? [] : [`--defaults-extra-file=${defaultsFile}`]),
+    ...(elsewhere ? ['--protocol=tcp', `--host=${elsewhere.host}`, `--port=${elsewhere.port}`] : []),
     '--batch',
     '--skip-column-names',
     '--raw',
@@ -42,13 +49,13 @@ export function client(statements: readonly string[], defaultsFile: string | und
 $c ${options}`.reading(statements.map((statement) => `${statement};\n`).join(''))
 }
 
-/** Runs statements whose errors may come as rows of `Table Op Msg_type Msg_text`, with an exit status of 0. */
+/** Runs statements whose errors may come as rows of `Table Op Msg_type Msg_text`, with an exit status of 0: the first one is told. */
 export function maintenance(statements: readonly string[], defaultsFile: string | undefined): Script {
   const analyze = statements.find((statement) => statement.startsWith('analyze')) ?? ''
   return sh`# ${analyze}
 t=$(printf '\t')
 rows=$(${client(statements, defaultsFile)}) || exit
-wrong=$(printf '%s\n' "$rows" | grep -i "^[^$t]*$t[^$t]*$t\(error\|warning\)$t" | cut -f 4-)
+wrong=$(printf '%s\n' "$rows" | grep -i "^[^$t]*$t[^$t]*$t\(error\|warning\)$t" | head -n 1 | cut -f 4-)
 [ -z "$wrong" ] || { printf '%s\n' "$wrong" >&2; exit 1; }`.called(analyze)
 }
 
@@ -75,6 +82,11 @@ export function unanswered({ status, stderr }: Output): Failure {
     )
   }
   return failure(/^.*\bERROR\b.*$/m.exec(stderr)?.[0] ?? 'The database server could not be asked.')
+}
+
+/** What cannot be a file of the client's options. */
+export function defaultsFileProblem(path: string): string | undefined {
+  return path.startsWith('/') && !path.includes('\0') ? undefined : `${JSON.stringify(path)} is not an absolute path`
 }
 
 /** Refuses a name before any connection. */

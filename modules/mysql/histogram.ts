@@ -1,10 +1,12 @@
 /** Histograms of columns, from which the optimizer guesses how many rows a condition leaves. */
 
 import { look, type Wish, want } from '../../dsl/resource.ts'
-import { type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
+import { irreversible, type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
+import { type Duration, seconds } from '../../dsl/units.ts'
 import { isProblem } from '../../dsl/variable.ts'
-import { checked } from './client.ts'
-import { columnHistogram, type DatabaseServer, databaseServer, type Histogram } from './column-histogram.ts'
+import { type DatabaseServer, databaseServer, missingSentence } from './ask.ts'
+import { checked, defaultsFileProblem } from './client.ts'
+import { columnHistogram, type Histogram } from './column-histogram.ts'
 
 /** A table of which no column is said yet. */
 export interface HistogramOfTable {
@@ -29,8 +31,10 @@ export interface HistogramIn {
 /**
  * A histogram on a column: of MySQL 8 in the data dictionary, of MariaDB 10.8 as `JSON_HB`.
  *
- * Compared is the number of buckets that was asked for. The same number again is no change: the histogram of a table that
- * has grown is made anew by whoever runs ANALYZE TABLE, or by the server with `.autoUpdate()`.
+ * Compared is the number of buckets that was asked for, never what came out: a column of two values has two of a hundred. The
+ * same number again is no change: the histogram of a table that has grown is made anew where it is older than `.maxAge()`, or by
+ * the server with `.autoUpdate()`. An ALTER TABLE that renames the column or changes its type takes it away silently; the next run
+ * makes it again.
  *
  * It changes what the optimizer guesses, for conditions on columns that no index answers. It makes no index.
  *
@@ -55,6 +59,8 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
   readonly count: number | undefined
   readonly isAbsent: boolean = false
   readonly isAuto: boolean | undefined
+  /** Seconds. */
+  readonly age: number | undefined
   readonly file: string | undefined
 
   /** @internal Made by `mysqlHistogram()`. */
@@ -87,10 +93,28 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
     return this.with<MysqlHistogram>({ schema }).check(schema, 'schema')
   }
 
-  /** Whether every ANALYZE TABLE makes it anew. MySQL from 8.4. Without a word it stays as it is, and a new one is not. */
-  autoUpdate(auto = true): MysqlHistogram {
-    const contrary = this.count === undefined ? `mysqlHistogram ${this.id}: no histogram cannot be updated` : undefined
-    return this.with<MysqlHistogram>({ isAuto: auto }).wrong(contrary)
+  /** Every ANALYZE TABLE makes it anew. MySQL from 8.4. Without this word and `.manualUpdate()` it stays as it is, and a new one is manual. */
+  autoUpdate(): MysqlHistogram {
+    return this.with<MysqlHistogram>({ isAuto: true }).contrary('updated')
+  }
+
+  /** No ANALYZE TABLE makes it anew, but for one that names it. */
+  manualUpdate(): MysqlHistogram {
+    return this.with<MysqlHistogram>({ isAuto: false }).contrary('updated')
+  }
+
+  /**
+   * Makes it anew where it was made longer ago than this, by the server's clock. What it said before is not kept, which the plan
+   * tells as irreversible. MariaDB notes that time by the time zone of the session that made it.
+   *
+   * @example
+   * mysqlHistogram('wp_eistruttore_schedule').on('session_date').buckets(100).in('coaching').maxAge('7d')
+   */
+  maxAge(age: Duration): MysqlHistogram {
+    const parsed = seconds(age)
+    if (isProblem(parsed)) return this.wrong(`mysqlHistogram ${this.id}: maxAge: ${parsed.problem}`)
+    const isShort = parsed < 60 ? `mysqlHistogram ${this.id}: maxAge is at least a minute, not ${age}` : undefined
+    return this.with<MysqlHistogram>({ age: parsed }).contrary('old').wrong(isShort)
   }
 
   /**
@@ -98,11 +122,8 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
    * Without, the session's user logs in over the socket.
    */
   defaultsFile(path: string): MysqlHistogram {
-    return this.with<MysqlHistogram>({ file: path }).wrong(
-      path.startsWith('/') && !path.includes('\0')
-        ? undefined
-        : `mysqlHistogram ${this.id}: ${JSON.stringify(path)} is not an absolute path`,
-    )
+    const problem = defaultsFileProblem(path)
+    return this.with<MysqlHistogram>({ file: path }).wrong(problem && `mysqlHistogram ${this.id}: ${problem}`)
   }
 
   override get unfinished() {
@@ -118,30 +139,32 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
 
   get wishes(): readonly Wish[] {
     const { count, isAuto } = this
-    const whole = count === undefined ? 'absent' : { buckets: count, auto: isAuto ?? null }
+    const whole = count === undefined ? 'absent' : { buckets: count, auto: isAuto ?? null, maxAge: this.age ?? null }
     return [look(databaseServer(this.file)), want(this.place, (now) => asWished(now, count, isAuto), { whole })]
   }
 
-  override judge({ now }: Reading): readonly Verdict[] {
+  override judge({ now, changes }: Reading): readonly Verdict[] {
     const is = now(this.place)
     if (is.type === 'missing') return this.count === undefined ? [] : [this.refuseMissing(is)]
     const reason =
       this.count === undefined ? undefined : cannot(now(databaseServer(this.file)), this.count, this.isAuto)
     if (reason) return [refuse(...reason)]
+    if (is.type === 'histogram' && is.stale && changes(this.place))
+      return [irreversible('What the older histogram said is not kept.')]
     return []
   }
 
   private get place() {
-    return columnHistogram({ schema: this.schema, table: this.table, column: this.column }, this.file)
+    return columnHistogram({ schema: this.schema, table: this.table, column: this.column }, this.file, this.age)
   }
 
   private refuseMissing({ what, nearest }: Histogram & { type: 'missing' }): Verdict {
-    const sentences = {
-      schema: `The database server has no schema ${this.schema}.`,
-      table: `The schema ${this.schema} has no table ${this.table}.`,
-      column: `The table ${this.schema}.${this.table} has no column ${this.column}.`,
-    }
-    return refuse(sentences[what], nearest ? `Did you mean ${nearest}?` : undefined)
+    return refuse(missingSentence(what, this, this.column), nearest ? `Did you mean ${nearest}?` : undefined)
+  }
+
+  private contrary(done: 'updated' | 'old'): this {
+    const problem = this.count === undefined ? `mysqlHistogram ${this.id}: no histogram cannot be ${done}` : undefined
+    return this.wrong(problem)
   }
 
   private check(name: string, what: string): this {

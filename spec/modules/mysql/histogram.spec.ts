@@ -4,7 +4,8 @@ import type { Task } from '../../../dsl/task.ts'
 import type { Failure } from '../../../errors/failure.ts'
 import { mysqlHistogram, service } from '../../../index.ts'
 import { identifier, literal, maintenance } from '../../../modules/mysql/client.ts'
-import { columnHistogram, databaseServer, type Histogram } from '../../../modules/mysql/column-histogram.ts'
+import { databaseServer } from '../../../modules/mysql/ask.ts'
+import { columnHistogram, type Histogram } from '../../../modules/mysql/column-histogram.ts'
 import { mockHost } from '../../../testing/mock-host.ts'
 import { run } from '../../../testing/run.ts'
 import { shells } from '../../connection/shells.ts'
@@ -54,6 +55,16 @@ describe('mysqlHistogram()', () => {
     expect(problems(onDate.absent().in('shop').autoUpdate())).toEqual([
       'mysqlHistogram shop.bookings.session_date: no histogram cannot be updated',
     ])
+    expect(problems(onDate.absent().in('shop').manualUpdate().maxAge('7d'))).toEqual([
+      'mysqlHistogram shop.bookings.session_date: no histogram cannot be updated',
+      'mysqlHistogram shop.bookings.session_date: no histogram cannot be old',
+    ])
+    expect(problems(hundred.maxAge('7 days' as '7d'))).toEqual([
+      'mysqlHistogram shop.bookings.session_date: maxAge: "7 days" is not a duration such as 5ms, 90s or 1h',
+    ])
+    expect(problems(hundred.maxAge('5s'))).toEqual([
+      'mysqlHistogram shop.bookings.session_date: maxAge is at least a minute, not 5s',
+    ])
     expect(problems(hundred.defaultsFile('my.cnf'))).toEqual([
       'mysqlHistogram shop.bookings.session_date: "my.cnf" is not an absolute path',
     ])
@@ -68,12 +79,37 @@ describe('mysqlHistogram()', () => {
     expect(await said(onDate.buckets(50).in('shop').autoUpdate())).toEqual([
       'shop.bookings.session_date: 100 buckets → 50 buckets, auto update',
     ])
-    // What it does not say stays.
+    // What is not said stays.
     expect(await said(onDate.buckets(50).in('shop'))).toEqual([])
     expect(await said(onDate.absent().in('shop'))).toEqual([
       'shop.bookings.session_date: 50 buckets, auto update → absent',
     ])
     expect(await said(onDate.absent().in('shop'))).toEqual([])
+  })
+
+  it('lets MySQL no longer make it anew', async () => {
+    const host = mockHost('db1').has(place, histogram(100, { auto: true }))
+    const said = (await run(hundred.manualUpdate(), host)).changes.map(({ before, after }) => `${before} → ${after}`)
+    expect(said).toEqual(['100 buckets, auto update → 100 buckets'])
+    expect((await run(hundred.manualUpdate(), host)).changes).toEqual([])
+  })
+
+  it('makes the same again only where it is older than it may be, which has no return', async () => {
+    const aged = hundred.maxAge('7d')
+    const host = mockHost('db1').has(place, histogram(100, { stale: true }))
+    const { tasks } = await run(aged, host)
+    expect(tasks[0]).toMatchObject({
+      changes: [{ before: '100 buckets, too old', after: '100 buckets' }],
+      irreversible: ['What the older histogram said is not kept.'],
+    })
+    expect((await run(aged, host)).changes).toEqual([])
+  })
+
+  it('is missing after an ALTER TABLE that renamed the column or changed its type, and is made again', async () => {
+    const host = mockHost('db1').has(place, histogram(100))
+    expect((await run(hundred, host)).changes).toEqual([])
+    host.has(place, absent)
+    expect((await run(hundred, host)).changes).toHaveLength(1)
   })
 
   it('makes of another form the one that keeps the number: DOUBLE_PREC_HB is what MariaDB makes by itself', async () => {
@@ -185,6 +221,36 @@ describe('columnHistogram()', () => {
     expect(answers([place], { stdout: Buffer.from(rows.join('\n')) })).toEqual([{ type: 'absent', server: 'mariadb' }])
   })
 
+  it('tells by the clock of the server whether it is too old: of MySQL in UTC, of MariaDB by JSON_HB alone', () => {
+    const age = (form: string, seconds: number | null, maxAge?: number) => {
+      const row = JSON.stringify({ ask: 0, form, buckets: 100, age: seconds })
+      const stdout = Buffer.from(
+        `{"version": "9.7.4-2", "readOnly": 0}\n{"ask": 0, "column": "session_date"}\n${row}\n`,
+      )
+      return answers([columnHistogram(column, undefined, maxAge)], { stdout })[0]
+    }
+    expect(age('JSON', 604_801)).toEqual(histogram(100))
+    expect(age('JSON', 604_800, 604_800)).toEqual(histogram(100))
+    expect(age('JSON', 604_801, 604_800)).toEqual(histogram(100, { stale: true }))
+    // What does not say when it was made.
+    expect(age('DOUBLE_PREC_HB', null, 604_800)).toEqual(histogram(100, { form: 'DOUBLE_PREC_HB', stale: true }))
+    const { input } = readScript([place])
+    expect(input).toContain('cast(histogram->>\'$."last-updated"\' as datetime), utc_timestamp()')
+    expect(input).toContain("json_value(histogram, '$.collected_at'), now()")
+  })
+
+  it('understands MariaDB, which makes a text of @ask, and where it is null is no answer to the first question', () => {
+    const rows = [
+      '{"version": "10.11.18-MariaDB", "readOnly": 0}',
+      '{"ask": null, "column": "x"}',
+      '{"ask": "0", "column": "session_date"}',
+      '{"ask": "0", "form": "JSON_HB", "buckets": "9", "age": 1}',
+    ]
+    expect(answers([place], { stdout: Buffer.from(rows.join('\n')) })).toEqual([
+      histogram(9, { server: 'mariadb', form: 'JSON_HB' }),
+    ])
+  })
+
   it.each<[number, string, string, string | undefined]>([
     [
       127,
@@ -231,7 +297,7 @@ describe('columnHistogram()', () => {
     const script = readScript(asked.map((each) => columnHistogram(each, '/etc/mysql/fleet.cnf')))
     expect(script.text).toBe(`if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
 $c --defaults-extra-file=/etc/mysql/fleet.cnf --batch --skip-column-names --raw --connect-timeout=10 --default-character-set=utf8mb4`)
-    expect(String(script.input).split('\n')).toHaveLength(1 + 5 * asked.length + 1)
+    expect(String(script.input).split('\n')).toHaveLength(1 + 6 * asked.length + 1)
     expect(String(script.input)).not.toContain('ird')
   })
 
@@ -309,6 +375,11 @@ describe('errors that come as rows, with exit status 0', () => {
     ],
     [
       "shop.bookings\tanalyze\tstatus\tcollected\nshop.bookings\tanalyze\tWarning\tEngine-independent statistics are not collected for column 'doc'\nshop.bookings\tanalyze\tstatus\tOK",
+      "Engine-independent statistics are not collected for column 'doc'",
+    ],
+    // The server's own words come before ours.
+    [
+      "shop.bookings\tanalyze\tWarning\tEngine-independent statistics are not collected for column 'doc'\n\t\tError\tMariaDB made no histogram, since the column has no values.",
       "Engine-independent statistics are not collected for column 'doc'",
     ],
   ] as const
