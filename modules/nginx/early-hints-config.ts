@@ -1,6 +1,7 @@
 /** The configurations that deliver 103 Early Hints, as text. */
 
-import { type Delivery, type PhpSite, portOf, type Site } from './site.ts'
+import { portOf } from '../listen-address.ts'
+import type { Delivery, PhpSite, Site } from './site.ts'
 
 /** Paths of what a site has on a host; all bear its name, so that nothing of it can be mistaken for another's. */
 export function placesOf(name: string) {

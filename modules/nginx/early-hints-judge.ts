@@ -2,9 +2,13 @@
 
 import { look, type Wish } from '../../dsl/resource.ts'
 import { note, type Reading, refuse, type Verdict } from '../../dsl/task.ts'
+import { listeners } from '../listeners.ts'
+import { portOf } from '../listen-address.ts'
+import { presence } from '../presence.ts'
+import { atLeast, haproxyVersion, nginxVersion } from '../software-version.ts'
 import { nginxServers } from './servers.ts'
-import { type Delivery, portOf } from './site.ts'
-import { atLeast, haproxyVersion, listeners, nginxUser, nginxVersion, presence } from './software.ts'
+import type { Delivery } from './site.ts'
+import { nginxUser } from './worker-user.ts'
 
 /** The first nginx that passes a 103 on. */
 const hintingNginx = '1.29'

@@ -3,7 +3,11 @@
 import { want, type Wish } from '../../dsl/resource.ts'
 import { type Reading, Task, type Verdict } from '../../dsl/task.ts'
 import type { FileState } from '../../probe/file.ts'
+import { configPathProblem } from '../config-path.ts'
 import { fileAt } from '../file.ts'
+import { haproxyFile } from '../haproxy-file.ts'
+import { type Preload, withLink } from '../link-header.ts'
+import { type Listen, listenProblem, portOf } from '../listen-address.ts'
 import { reload } from '../service.ts'
 import { unit } from '../unit.ts'
 import {
@@ -16,10 +20,9 @@ import {
   unitText,
 } from './early-hints-config.ts'
 import { looks, neededFiles, verdicts } from './early-hints-judge.ts'
-import { linkValue, type Preload } from './link.ts'
-import { type Delivery, type Listen, type PhpSite, portOf, type TlsFiles, type Upstream } from './site.ts'
+import type { Delivery, PhpSite, TlsFiles, Upstream } from './site.ts'
 import { socketFolder } from './socket-folder.ts'
-import { haproxyConfig, nginxConfig, systemdFile } from './tested-file.ts'
+import { nginxConfig, systemdFile } from './tested-file.ts'
 
 type Tls = 'serverNames' | 'certificate' | 'key'
 type Php = Tls | 'root' | 'fastcgi' | 'links'
@@ -139,33 +142,27 @@ export class NginxEarlyHints extends Task {
   }
 
   tls({ certificate, key }: TlsFiles): this {
-    return this.saying({ certificate, key }, wrongPath(certificate) ?? wrongPath(key))
+    return this.saying({ certificate, key }, configPathProblem(certificate) ?? configPathProblem(key))
   }
 
   listen(...addresses: readonly Listen[]): this {
-    const bad = addresses.find((address) => !isAddress(address))
-    if (bad !== undefined) return this.saying({}, `${JSON.stringify(bad)} is not a port or an address with a port`)
+    const bad = addresses.map(listenProblem).find(Boolean)
+    if (bad) return this.saying({}, bad)
     const several = new Set(addresses.map(portOf)).size > 1
     return this.saying({ listen: addresses }, several ? 'the addresses of a site must have one port' : undefined)
   }
 
   root(folder: string): this {
-    return this.saying({ root: folder }, wrongPath(folder))
+    return this.saying({ root: folder }, configPathProblem(folder))
   }
 
   fastcgi(socket: string): this {
-    return this.saying({ fastcgi: socket }, wrongPath(socket))
+    return this.saying({ fastcgi: socket }, configPathProblem(socket))
   }
 
   preload(target: string, options: Preload): this {
-    const value = linkValue(target, options)
-    if (typeof value !== 'string') return this.saying({}, value.problem)
-    const { links } = this.site
-    if (links.some((link) => link.startsWith(`<${target}>`))) return this.saying({}, `${target} is preloaded already`)
-    const size = [...links, value].reduce((sum, link) => sum + 'link: \r\n'.length + link.length, 0)
-    if (size > linksLimit)
-      return this.saying({}, `the links come to more than ${linksLimit} bytes, too many for a response's head`)
-    return this.saying({ links: [...links, value] }, undefined)
+    const links = withLink(this.site.links, target, options)
+    return 'problem' in links ? this.saying({}, links.problem) : this.saying({ links }, undefined)
   }
 
   hop(): NginxEarlyHints {
@@ -227,7 +224,7 @@ export class NginxEarlyHints extends Task {
             want(fileAt(places.key), { type: 'link', target: site.key }),
           ]
         : []),
-      want(haproxyConfig(places.haproxyConfig), textFile(haproxyText(name, site, route, places))),
+      want(haproxyFile(places.haproxyConfig), textFile(haproxyText(name, site, route, places))),
       want(systemdFile(places.unitFile, places.unit), textFile(unitText(name, route, places))),
       want(unit(places.unit), { enabled: 'enabled', active: true }),
     ]
@@ -261,24 +258,6 @@ export class NginxEarlyHints extends Task {
   }
 }
 
-/** HAProxy builds a response's head in 16 KiB, and nginx is given as much for the 103 and the head of the page together. */
-const linksLimit = 8192
-
 function textFile(text: string): FileState {
   return { type: 'file', content: { text }, mode: '0644', owner: 'root', group: 'root' }
-}
-
-/** What would need quotes in one of the three configurations is not taken. */
-function wrongPath(path: string): string | undefined {
-  if (/^(\/[\w@%+=:,.~-]+)+$/.test(path) && !/\/\.\.?(\/|$)/.test(path)) return undefined
-  return `${JSON.stringify(path)} is not an absolute path of letters, digits and _@%+=:,.~-`
-}
-
-function isAddress(address: string): boolean {
-  const [, host, port] = /^(?:([\d.]+|\[[\da-fA-F:]+\]):)?(\d{1,5})$/.exec(address) ?? []
-  return (
-    Number(port) > 0 &&
-    Number(port) < 65536 &&
-    (host === undefined || host.startsWith('[') || /^(\d{1,3}\.){3}\d{1,3}$/.test(host))
-  )
 }

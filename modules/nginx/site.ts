@@ -6,9 +6,6 @@ export interface TlsFiles {
   readonly key: string
 }
 
-/** Where a server listens: a port, or an address with a port: `443`, `[::]:443`, `192.0.2.1:443`. */
-export type Listen = `${number}` | `${string}:${number}`
-
 /** An HTTP server that nginx passes requests to: `http://127.0.0.1:3000`, `http://unix:/run/app.sock`. */
 export type Upstream = `http://${string}` | `https://${string}`
 
@@ -30,8 +27,3 @@ export interface PhpSite extends Site {
 export type Delivery =
   | { readonly route: 'hop' | 'edge'; readonly site: PhpSite }
   | { readonly route: 'forward'; readonly site: Site; readonly upstream: string }
-
-/** The port of a `Listen`. */
-export function portOf(address: string): number {
-  return Number(address.slice(address.lastIndexOf(':') + 1))
-}

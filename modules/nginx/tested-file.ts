@@ -32,15 +32,6 @@ export function nginxConfig(path: string): Resource<FileState> {
 /** The mode of a file that nginx, which reads it as root, has not accepted yet. */
 const untested = '0600'
 
-/** A configuration of HAProxy, whole in one file. It is tested beside its place and renamed. */
-export function haproxyConfig(path: string): Resource<FileState> {
-  const place = fileAt(path)
-  return {
-    ...place,
-    write: (to, from) => (to.type === 'file' ? acceptedByHaproxy(path, to) : place.write!(to, from)),
-  }
-}
-
 /**
  * A file of systemd: a unit, or a drop-in whose folder is made. A new one is read by systemd when its unit is started or
  * reloaded; another content and a removal at once, and the unit that is named is restarted where it runs.
@@ -102,23 +93,6 @@ fi
 trap - EXIT
 rm -f -- "$kept" || exit
 ${done}`.called(`nginx -t, with ${path}`)
-  return carrying(script, change)
-}
-
-function acceptedByHaproxy(path: string, to: FileState): Script {
-  const aside = join(dirname(path), `.${basename(path)}.new`)
-  const change = fileAt(aside).write!(to, { type: 'absent' })
-  const script = sh`# haproxy -c, with ${path}
-p=${path} t=${aside}
-(
-${change}
-) || exit
-trap 'rm -f -- "$t"' EXIT
-if said=$(haproxy -c -f "$t" 2>&1); then mv -fT -- "$t" "$p"; exit; fi
-alerts=$(printf '%s\n' "$said" | sed -n "s|$t|$p|g; s/^\[ALERT\] *([0-9]*) : config : //p")
-printf '%s\n' "$said" >&2
-printf 'HAProxy refused this configuration, and it was not put in place: %s\n' "$(printf '%s\n' "$alerts" | head -n 1)" >&2
-exit 1`.called(`haproxy -c, with ${path}`)
   return carrying(script, change)
 }
 

@@ -3,7 +3,8 @@ import { crontab } from '../../modules/crontab.ts'
 import { fileAt } from '../../modules/file.ts'
 import { kernelParameter } from '../../modules/kernel-parameter.ts'
 import { maintenance } from '../../modules/mysql/client.ts'
-import { haproxyConfig, nginxConfig, systemdFile } from '../../modules/nginx/tested-file.ts'
+import { haproxyFile } from '../../modules/haproxy-file.ts'
+import { nginxConfig, systemdFile } from '../../modules/nginx/tested-file.ts'
 import { daemonReload, reload, restart } from '../../modules/service.ts'
 import { editedFile } from '../../modules/text-file.ts'
 import { moveUnit } from '../../modules/unit-control.ts'
@@ -29,7 +30,7 @@ it.each<[string, Script]>([
     moveUnit('nginx.service', { ...on, active: false }, { ...off, enabled: 'masked' }),
   ],
   ['nginx -t, with /etc/nginx/a.conf', nginxConfig('/etc/nginx/a.conf').write!(file('a'), absent)],
-  ['haproxy -c, with /etc/haproxy/haproxy.cfg', haproxyConfig('/etc/haproxy/haproxy.cfg').write!(file('a'), absent)],
+  ['haproxy -c, with /etc/haproxy/haproxy.cfg', haproxyFile('/etc/haproxy/haproxy.cfg').write!(file('a'), absent)],
   [
     'write /etc/systemd/system/a.service; systemctl daemon-reload',
     systemdFile('/etc/systemd/system/a.service').write!(file('a'), file('b')),

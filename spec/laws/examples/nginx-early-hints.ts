@@ -1,7 +1,7 @@
 import { fileAt } from '../../../modules/file.ts'
 import { nginxEarlyHints } from '../../../modules/nginx/early-hints.ts'
 import { placesOf } from '../../../modules/nginx/early-hints-config.ts'
-import { haproxyVersion, nginxVersion } from '../../../modules/nginx/software.ts'
+import { haproxyVersion, nginxVersion } from '../../../modules/software-version.ts'
 import { sh } from '../../../shell/script.ts'
 import type { Example } from '../../../testing/example.ts'
 

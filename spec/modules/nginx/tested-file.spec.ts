@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Resource } from '../../../dsl/resource.ts'
 import { Failure } from '../../../errors/failure.ts'
-import { haproxyConfig, nginxConfig, systemdFile } from '../../../modules/nginx/tested-file.ts'
+import { nginxConfig, systemdFile } from '../../../modules/nginx/tested-file.ts'
 import type { FileState } from '../../../probe/file.ts'
 import { Real, realShells } from '../real.ts'
 
@@ -19,15 +19,7 @@ if [ "$(cat *.conf 2>/dev/null | grep -c 'server_name same')" -gt 1 ]; then
 fi
 echo 'nginx: configuration file /etc/nginx/nginx.conf test is successful' >&2`
 
-/** Says what HAProxy 3.2 says. */
-const haproxy = `grep -q bogus "$3" || exit 0
-echo '[NOTICE]   (1922) : haproxy version is 3.2.26-1' >&2
-echo "[ALERT]    (1922) : config : parsing [$3:18] : unknown keyword 'bogus' in 'backend' section" >&2
-echo "[ALERT]    (1922) : config : Error(s) found in configuration file : $3" >&2
-echo '[ALERT]    (1922) : config : Fatal errors found in configuration.' >&2
-exit 1`
-
-const busybox = ['cp', 'grep', 'sed', 'tail', 'head', 'cat']
+const busybox = ['cp', 'grep', 'sed', 'tail', 'cat']
 
 describe.each(realShells)('with $title', ({ name, there }) => {
   const real = there ? new Real(name) : undefined
@@ -42,7 +34,6 @@ describe.each(realShells)('with $title', ({ name, there }) => {
     for (const entry of readdirSync(root)) rmSync(`${root}/${entry}`, { recursive: true })
     if (name === 'busybox ash') for (const tool of busybox) real.tools.program(tool, `exec busybox ${tool} "$@"`)
     real.tools.program('nginx', nginx(root))
-    real.tools.program('haproxy', haproxy)
     real.tools.program('systemctl', `echo "$@" >>"${real.tools.path}/asked"`)
     const { user, group } = await host.facts(undefined)
     as = { owner: user, group }
@@ -133,19 +124,6 @@ describe.each(realShells)('with $title', ({ name, there }) => {
       expect(readdirSync(root)).toEqual(['site.conf'])
     },
   )
-
-  it.skipIf(!there)('puts in place only what HAProxy accepts, and tells its words', async () => {
-    const place = haproxyConfig(`${root}/hints.cfg`)
-    expect(await write(place, text('backend a\n'))).toBe('done')
-    expect(await read(place)).toEqual(text('backend a\n'))
-    expect(await write(place, text('bogus\n'))).toBe(
-      `HAProxy refused this configuration, and it was not put in place: parsing [${root}/hints.cfg:18] : unknown keyword 'bogus' in 'backend' section`,
-    )
-    expect(await read(place)).toEqual(text('backend a\n'))
-    expect(readdirSync(root)).toEqual(['hints.cfg'])
-    expect(await write(place, { type: 'absent' })).toBe('done')
-    expect(readdirSync(root)).toEqual([])
-  })
 
   it.skipIf(!there)("makes a drop-in's folder, and takes an empty one away", async () => {
     const place = systemdFile(`${root}/nginx.service.d/x.conf`)

@@ -1,6 +1,6 @@
 /** What a page will need, and the Link header that tells a browser so. */
 
-import type { Parsed } from '../../dsl/units.ts'
+import type { Parsed } from '../dsl/units.ts'
 
 /** How the browser asks for it: `true` and `anonymous` without, `use-credentials` with cookies. */
 export type Crossorigin = true | 'anonymous' | 'use-credentials'
@@ -39,6 +39,22 @@ export function linkValue(target: string, { as, type, crossorigin }: Preload): P
       : [crossorigin === 'use-credentials' ? 'crossorigin=use-credentials' : 'crossorigin']),
   ].join('; ')
 }
+
+/**
+ * Values of Link headers with one more; what is wrong with it where it cannot be added. HAProxy builds a head in 16 KiB, and
+ * nginx is given as much for a 103 and the head of the page together.
+ */
+export function withLink(links: readonly string[], target: string, options: Preload): Parsed<readonly string[]> {
+  const value = linkValue(target, options)
+  if (typeof value !== 'string') return value
+  if (links.some((link) => link.startsWith(`<${target}>`))) return { problem: `${target} is preloaded already` }
+  const size = [...links, value].reduce((sum, link) => sum + 'link: \r\n'.length + link.length, 0)
+  if (size > linksLimit)
+    return { problem: `the links come to more than ${linksLimit} bytes, too many for a response's head` }
+  return [...links, value]
+}
+
+const linksLimit = 8192
 
 const mimeType = /^[\w.+-]+\/[\w.+-]+$/
 

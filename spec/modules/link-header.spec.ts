@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { linkValue, type Preload } from '../../../modules/nginx/link.ts'
+import { linkValue, type Preload } from '../../modules/link-header.ts'
 
 describe('linkValue()', () => {
   it.each<[string, Preload, string]>([
