@@ -31,6 +31,7 @@ const implications: readonly (readonly [RegExp, (match: RegExpExecArray) => read
     ([, name, within]) => unitKeys(name!, within),
   ],
   [/^file:\/(etc|run|usr\/lib|usr\/local\/lib)\/sysctl\.d\//, () => ['sysctl.d:*']],
+  [/^file:\/(etc|run|usr\/lib|usr\/local\/lib)\/systemd\/resolved\.conf\.d\//, () => ['resolved.conf.d:*']],
   [/^file:\/etc\/apt\//, () => ['package:*']],
 ]
 

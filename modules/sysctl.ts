@@ -7,7 +7,8 @@ import { Failure } from '../errors/failure.ts'
 import { contentOf, type FileState } from '../probe/file.ts'
 import { fileAt } from './file.ts'
 import { type KernelValue, kernelParameter, keyName } from './kernel-parameter.ts'
-import { baseName, type BootLine, bootLines } from './sysctl-boot.ts'
+import { baseName } from './layered-files.ts'
+import { type BootLine, bootLines } from './sysctl-boot.ts'
 import { kindOf, parseValue, type SysctlKey, type SysctlValue } from './sysctl-keys.ts'
 
 /** A file of kernel parameters that says none yet. */
