@@ -10,6 +10,7 @@ import { type Preload, withLink } from '../link-header.ts'
 import { type Listen, listenProblem, portOf } from '../listen-address.ts'
 import { reload } from '../service.ts'
 import { unit } from '../unit.ts'
+import { siteTest } from './configuration-test.ts'
 import {
   dropInText,
   folderOwned,
@@ -22,7 +23,7 @@ import {
 import { looks, neededFiles, verdicts } from './early-hints-judge.ts'
 import type { Delivery, PhpSite, TlsFiles, Upstream } from './site.ts'
 import { socketFolder } from './socket-folder.ts'
-import { nginxConfig, systemdFile } from './tested-file.ts'
+import { systemdFile } from './systemd-file.ts'
 
 type Tls = 'serverNames' | 'certificate' | 'key'
 type Php = Tls | 'root' | 'fastcgi' | 'links'
@@ -202,7 +203,9 @@ export class NginxEarlyHints extends Task {
     const name = this.id
     const places = placesOf(name)
     const nginx = [
-      want(nginxConfig(places.nginxConfig), textFile(nginxText(name, delivery, places))),
+      want(fileAt(places.nginxConfig), textFile(nginxText(name, delivery, places)), {
+        guard: siteTest(delivery.site.serverNames),
+      }),
       want(unit('nginx.service'), { enabled: 'enabled', active: true }, { unclaimed: true }),
     ]
     const seen = [...looks(delivery), ...neededFiles(delivery)]

@@ -4,7 +4,8 @@ import { fileAt } from '../../modules/file.ts'
 import { kernelParameter } from '../../modules/kernel-parameter.ts'
 import { maintenance } from '../../modules/mysql/client.ts'
 import { haproxyFile } from '../../modules/haproxy-file.ts'
-import { nginxConfig, systemdFile } from '../../modules/nginx/tested-file.ts'
+import { nginxTest } from '../../modules/nginx/configuration-test.ts'
+import { systemdFile } from '../../modules/nginx/systemd-file.ts'
 import { daemonReload, reload, restart } from '../../modules/service.ts'
 import { editedFile } from '../../modules/text-file.ts'
 import { moveUnit } from '../../modules/unit-control.ts'
@@ -29,7 +30,7 @@ it.each<[string, Script]>([
     'systemctl unmask nginx.service; systemctl enable nginx.service',
     moveUnit('nginx.service', { ...on, active: false }, { ...off, enabled: 'masked' }),
   ],
-  ['nginx -t, with /etc/nginx/a.conf', nginxConfig('/etc/nginx/a.conf').write!(file('a'), absent)],
+  ['nginx -t', nginxTest().test],
   ['haproxy -c, with /etc/haproxy/haproxy.cfg', haproxyFile('/etc/haproxy/haproxy.cfg').write!(file('a'), absent)],
   [
     'write /etc/systemd/system/a.service; systemctl daemon-reload',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Task } from '../../../dsl/task.ts'
 import { nginxEarlyHints } from '../../../index.ts'
+import { siteTest } from '../../../modules/nginx/configuration-test.ts'
 import { placesOf } from '../../../modules/nginx/early-hints-config.ts'
 import { nginxServers } from '../../../modules/nginx/servers.ts'
 import { listeners } from '../../../modules/listeners.ts'
@@ -420,10 +421,17 @@ describe('forward', () => {
   })
 })
 
-it('fails in the words of the daemon', async () => {
-  const stderr =
-    'nginx refused this configuration, and it was put back: unknown directive "bogus" in /etc/nginx/conf.d/x.conf:1'
-  const { tasks, reactions } = await run(site().hop(), sid().fails(fileAt(places.nginxConfig), { stderr }))
-  expect(tasks[0]).toMatchObject({ outcome: 'failed', failure: { message: stderr } })
+it('is put back where nginx refuses it, in its words, and nothing is reloaded', async () => {
+  const stderr = 'unknown directive "bogus" in /etc/nginx/conf.d/x.conf:1'
+  const host = sid().fails(siteTest(['coaching.example']), { stderr })
+  const { tasks, reactions } = await run(site().hop(), host)
+  expect(tasks[0]).toMatchObject({
+    outcome: 'failed',
+    failure: {
+      code: 'E_GUARD',
+      message: `nginx -t failed after ${places.nginxConfig}, and it was put back: ${stderr}`,
+    },
+  })
+  expect(host.holds(fileAt(places.nginxConfig))).toEqual({ type: 'absent' })
   expect(reactions).toEqual([])
 })
