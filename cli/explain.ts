@@ -5,7 +5,7 @@ import { labelOf, type AnyResource } from '../dsl/resource.ts'
 import { fleet } from '../engine/fleet.ts'
 import type { As, Host, Step, StepEnd } from '../engine/host.ts'
 import { batch, type Result } from '../probe/batch.ts'
-import type { Facts } from '../probe/facts.ts'
+import type { BaseFacts } from '../probe/facts.ts'
 import { failureOn } from '../report/failure.ts'
 import { count, harmless, told } from '../report/layout.ts'
 import { Page } from '../report/page.ts'
@@ -82,7 +82,7 @@ class Listener implements Host {
     return this.#host.trips
   }
 
-  facts(as: As): Promise<Facts> {
+  facts(as: As): Promise<BaseFacts> {
     return this.#host.facts(as)
   }
 

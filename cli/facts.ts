@@ -1,10 +1,12 @@
-/** `play facts`: what is known of a host before any question of a play. */
+/** `play facts`: what a play may know of a host, those facts too that are read only where a play looks at them. */
 
+import { factsOf, knowing } from '../engine/lazy-facts.ts'
 import { failureData } from '../engine/tell.ts'
 import { Failure } from '../errors/failure.ts'
+import type { NetworkInterface } from '../probe/detailed-facts.ts'
 import type { Facts } from '../probe/facts.ts'
 import { failureOn } from '../report/failure.ts'
-import { harmless, pad } from '../report/layout.ts'
+import { harmless, pad, width } from '../report/layout.ts'
 import { Page } from '../report/page.ts'
 import { connector } from './connect.ts'
 import { type ExitStatus, exitStatus } from './exit.ts'
@@ -23,7 +25,8 @@ export async function facts(pattern: string, options: FactsOptions): Promise<Exi
     hosts.map(async (each) => {
       const host = connect.host(each)
       try {
-        return { host: each.name, facts: await host.facts(undefined) }
+        const facts = await factsOf(host, undefined)
+        return { host: each.name, facts: await knowing(() => ({ ...facts })) }
       } catch (error) {
         if (error instanceof Failure) return { host: each.name, failure: failureData(error) }
         throw error
@@ -47,14 +50,45 @@ export async function facts(pattern: string, options: FactsOptions): Promise<Exi
   return answers.some(({ failure }) => failure) ? exitStatus.unreachable : exitStatus.fine
 }
 
-function factsOn(page: Page, { os, memory, ...others }: Facts): void {
-  const rows = {
-    ...Object.fromEntries(Object.entries(os).map(([name, value]) => [`os.${name}`, value])),
-    memory: `${(memory / 1024 ** 3).toFixed(1)} GiB`,
-    ...others,
+/** What belongs together stands together, by the names that a play has for it. */
+function groupsOf(facts: Facts): Readonly<Record<string, Readonly<Record<string, string | undefined>>>> {
+  const { os, software, interfaces, memory, processors, systemd } = facts
+  return {
+    host: {
+      hostname: facts.hostname,
+      virtualization: facts.virtualization,
+      architecture: facts.architecture,
+      kernel: facts.kernel,
+      processors: String(processors),
+      memory: `${(memory / 1024 ** 3).toFixed(1)} GiB`,
+      systemd: systemd ? 'yes' : 'no',
+    },
+    os: prefixed('os', os),
+    network: {
+      defaultInterface: facts.defaultInterface,
+      ...Object.fromEntries(interfaces.map((one) => [`interfaces ${one.name}`, interfaceText(one)])),
+    },
+    software: prefixed('software', { ...software, php: software.php.join(' ') || undefined }),
+    session: { user: facts.user, group: facts.group },
   }
-  for (const [name, value] of Object.entries(rows)) {
-    const text = value === undefined ? page.paint.faint('none') : harmless(String(value))
-    page.line(`  ${page.paint.faint(pad(name, 18))}${text}`)
+}
+
+function prefixed(group: string, values: Readonly<Record<string, string | undefined>>) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${group}.${name}`, value]))
+}
+
+function interfaceText({ state, mtu, mac, addresses }: NetworkInterface): string {
+  return [state, `mtu ${mtu}`, ...(mac ? [mac] : []), ...addresses].join(' · ')
+}
+
+function factsOn(page: Page, facts: Facts): void {
+  const groups = Object.entries(groupsOf(facts))
+  const columns = Math.max(...groups.flatMap(([, rows]) => Object.keys(rows).map((name) => width(harmless(name)))))
+  for (const [group, rows] of groups) {
+    page.line(`  ${group}`)
+    for (const [name, value] of Object.entries(rows)) {
+      const text = value === undefined ? page.paint.faint('none') : harmless(value)
+      page.line(`    ${page.paint.faint(pad(harmless(name), columns + 2))}${text}`)
+    }
   }
 }

@@ -4,8 +4,10 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { InventoryHost, Simulated } from '../dsl/inventory.ts'
 import { typicalFacts } from '../dsl/play.ts'
+import { detailsOf, detailsPlace } from '../engine/lazy-facts.ts'
 import { MemoryHost } from '../engine/memory-host.ts'
 import { Failure } from '../errors/failure.ts'
+import { withSome } from '../probe/facts.ts'
 
 /** Where the state of the simulated hosts of an inventory is kept. */
 export function sandboxFolder(inventory: string): string {
@@ -20,8 +22,13 @@ export class SandboxHost extends MemoryHost {
 
   constructor({ name }: InventoryHost, { facts, has }: Simulated, folder: string, keep: boolean) {
     const file = join(folder, `${name}.json`)
-    const values = new Map([...Object.entries(has ?? {}), ...Object.entries(kept(file))])
-    super(name, { ...typicalFacts, hostname: name, ...facts }, values)
+    const all = withSome({ ...typicalFacts, hostname: name }, facts)
+    const values = new Map([
+      ...Object.entries(has ?? {}),
+      ...Object.entries(kept(file)),
+      [detailsPlace.key, detailsOf(all)],
+    ])
+    super(name, all, values)
     this.#file = file
     this.#keep = keep
     this.#before = this.#text()

@@ -2,7 +2,7 @@
 
 import { Failure } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
-import type { Facts } from '../probe/facts.ts'
+import type { SomeFacts } from '../probe/facts.ts'
 import type { FleetVars, GroupName, GroupVars, ShapeSpec } from './groups.ts'
 import { Origin } from './origin.ts'
 import type { Shape } from './shape.ts'
@@ -25,7 +25,7 @@ export type BecomeMethod = 'sudo' | 'su' | 'doas'
 
 /** A host in memory: nothing is connected to, everything is remembered. */
 export interface Simulated {
-  readonly facts?: Partial<Facts>
+  readonly facts?: SomeFacts
   /** Values that places have at first, by key; for the others a fresh Debian's. */
   readonly has?: Readonly<Record<string, unknown>>
 }

@@ -22,7 +22,10 @@ export interface HostView<V = unknown> {
 export interface PlayContext<S extends ShapeSpec = ShapeSpec, V = unknown> {
   /** The variables of the host: of the fleet, its groups and its own. */
   readonly vars: V
-  /** What the host is. `facts.need.x` refuses in the plan where the host has no x. */
+  /**
+   * What the host is, as it was before the play. `facts.need.x` refuses in the plan where the host has no x.
+   * Looking at `virtualization`, `interfaces` or `software` costs one trip more.
+   */
   readonly facts: FactsWithNeed
   readonly host: HostView<V>
   /** Hosts of the inventory that a pattern selects, for addresses in templates. */
@@ -136,4 +139,18 @@ export const typicalFacts: Facts = {
   defaultInterface: 'eth0',
   user: 'root',
   group: 'root',
+  virtualization: 'kvm',
+  interfaces: [
+    { name: 'eth0', mac: '02:00:00:00:00:01', mtu: 1500, state: 'up', addresses: ['192.0.2.1/24'] },
+    { name: 'lo', mac: undefined, mtu: 65_536, state: 'unknown', addresses: ['127.0.0.1/8', '::1/128'] },
+  ],
+  software: {
+    nginx: undefined,
+    php: [],
+    mysql: undefined,
+    mariadb: undefined,
+    redis: undefined,
+    haproxy: undefined,
+    systemd: '252',
+  },
 }

@@ -41,7 +41,8 @@ export function aim(options: AimOptions): Stages {
       let first: readonly CompiledTask[] | undefined
       for (const host of mine) {
         const compiled = compile(play, host, hosts, typicalFacts, options)
-        problems.push(...compiled.problems)
+        // What it needs of a host, and a plain one lacks, is known when the host is.
+        problems.push(...compiled.problems.filter(({ code }) => code !== 'E_FACT_MISSING'))
         byHost.set(host, [...(byHost.get(host) ?? []), ...compiled.tasks])
         first ??= compiled.tasks
       }

@@ -10,6 +10,7 @@ import { decide, isUncertain } from './decide.ts'
 import { fulfils } from './fulfils.ts'
 import { isLeft, testFailure } from './guarded.ts'
 import type { Host, Step } from './host.ts'
+import { knowing } from './lazy-facts.ts'
 import { read } from './places.ts'
 import { changesOf, doneOf, type StepRecord, unknownOf } from './record.ts'
 import { decided, failed, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
@@ -90,7 +91,7 @@ export class Apply {
       return
     }
     if (isUncertain(compiled, this.#world)) await this.#readAgain(compiled)
-    const decision = decide(compiled, this.#world, this.#facts)
+    const decision = await knowing(() => decide(compiled, this.#world, this.#facts))
     if (decision.failure) {
       await this.#flush()
       if (!this.#failed()) this.results.set(compiled, failed(decision.failure, doneOf(this.#recordsOf(compiled))))

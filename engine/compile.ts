@@ -13,6 +13,7 @@ import { Failure } from '../errors/failure.ts'
 import { type Facts, withNeed } from '../probe/facts.ts'
 import type { TaskInfo } from './events.ts'
 import type { As } from './host.ts'
+import { FactWanted } from './lazy-facts.ts'
 
 /** Contents of local files by path; each is read once in a run, or the reason why it cannot be. */
 const contents = new Map<string, Uint8Array | string>()
@@ -53,6 +54,7 @@ export function compile(
       play.tasks({ vars: host.vars, facts: withNeed(facts), host: view(host), hosts: hostsOf(play, fleet) }),
     )
   } catch (error) {
+    if (error instanceof FactWanted) throw error
     return { tasks: [], problems: [thrown(error, play)] }
   }
   const tasks = supply(said, problems).flatMap((task, index) => {
@@ -142,6 +144,7 @@ function applies(task: Task, facts: Facts): boolean {
   try {
     return task.keywords.when.every((condition) => typeof condition !== 'function' || condition(facts))
   } catch (error) {
+    if (error instanceof FactWanted || error instanceof Failure) throw error
     const message = error instanceof Error ? error.message : String(error)
     throw new Failure('E_PLAY_THREW', `A condition of ${titleOf(task)} threw: ${message}`, { cause: error })
   }

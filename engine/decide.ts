@@ -9,6 +9,7 @@ import type { CompiledTask } from './compile.ts'
 import type { Change } from './events.ts'
 import { type GuardedStep, withTests } from './guarded.ts'
 import type { Step } from './host.ts'
+import { FactWanted } from './lazy-facts.ts'
 import { valueOf, type World } from './world.ts'
 
 export interface Decision {
@@ -67,6 +68,7 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
       curable: [],
     }
   } catch (error) {
+    if (error instanceof FactWanted) throw error
     return { ...nothing, failure: asFailure(error), curable: moved }
   }
 }

@@ -9,6 +9,7 @@ import { compile } from './compile.ts'
 import type { Emit, Event, Outcome, Recap } from './events.ts'
 import type { Host } from './host.ts'
 import { HostRun } from './host-run.ts'
+import { factsOf, knowing } from './lazy-facts.ts'
 import { failureData, type KeepFile } from './tell.ts'
 
 export interface FleetOptions extends AimOptions {
@@ -124,8 +125,8 @@ class FleetRun {
     let run: HostRun | undefined
     let outcome: Outcome
     try {
-      const facts = await known.host.facts(play.become)
-      const { tasks, problems } = compile(play, host, this.#options.hosts, facts, this.#options)
+      const facts = await factsOf(known.host, play.become)
+      const { tasks, problems } = await knowing(() => compile(play, host, this.#options.hosts, facts, this.#options))
       if (problems.length > 0) outcome = this.#refused(play, host.name, problems)
       else {
         emit({ type: 'connected', play: play.name, host: host.name, tasks: tasks.length })

@@ -5,6 +5,7 @@ import { Apply } from './apply.ts'
 import type { CompiledTask } from './compile.ts'
 import type { Emit } from './events.ts'
 import type { Host } from './host.ts'
+import { knowing } from './lazy-facts.ts'
 import { type CompiledObservation, isObservation, observe, type Sight, unseen } from './observe.ts'
 import { placesOf, read } from './places.ts'
 import { type Plan, plan, untouched } from './plan.ts'
@@ -51,7 +52,7 @@ export class HostRun {
   /** Rejects with a Failure where the host is lost. */
   async run(): Promise<HostOutcome> {
     await read(this.#host, this.#world, placesOf(this.#tasks))
-    const planned = plan(this.#tasks, this.#world.copy(), this.#facts)
+    const planned = await knowing(() => plan(this.#tasks, this.#world.copy(), this.#facts))
     if (this.#options.check) return this.#tellPlan(planned)
     return planned.isRefused ? this.#refuse(planned) : this.#do()
   }

@@ -4,7 +4,7 @@ import type { Handler } from '../dsl/handler.ts'
 import type { FromOutside } from '../dsl/observation.ts'
 import type { AnyResource } from '../dsl/resource.ts'
 import type { Result } from '../probe/batch.ts'
-import type { Facts } from '../probe/facts.ts'
+import type { BaseFacts } from '../probe/facts.ts'
 import type { HttpAnswer } from '../probe/http.ts'
 import type { Failure } from '../errors/failure.ts'
 import type { Script } from '../shell/script.ts'
@@ -33,7 +33,7 @@ export interface Host {
   /** Times that we waited for the host so far. */
   readonly trips: number
   /** Connects, where that is not done, and says what the host is; the identity is the user's. */
-  facts(as: As): Promise<Facts>
+  facts(as: As): Promise<BaseFacts>
   /** One trip. */
   read(resources: readonly AnyResource[], as: As): Promise<readonly Result<unknown>[]>
   /** One trip; stops at the first step that fails. */

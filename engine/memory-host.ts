@@ -5,13 +5,13 @@ import type { FromOutside } from '../dsl/observation.ts'
 import { type AnyResource, labelOf } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Result } from '../probe/batch.ts'
-import type { Facts } from '../probe/facts.ts'
+import type { BaseFacts } from '../probe/facts.ts'
 import type { HttpAnswer } from '../probe/http.ts'
 import type { As, Host, Step, StepEnd } from './host.ts'
 
 export class MemoryHost implements Host {
   readonly name: string
-  readonly #facts: Facts
+  readonly #facts: BaseFacts
   /** Values of places by key; a place that is not here has a fresh Debian's value. */
   readonly values: Map<string, unknown>
   /** Values that places take on one after another as they are read, by key. */
@@ -24,13 +24,13 @@ export class MemoryHost implements Host {
   lost: 'connect' | 'apply' | undefined
   trips = 0
 
-  constructor(name: string, facts: Facts, values: ReadonlyMap<string, unknown> = new Map()) {
+  constructor(name: string, facts: BaseFacts, values: ReadonlyMap<string, unknown> = new Map()) {
     this.name = name
     this.#facts = facts
     this.values = new Map(values)
   }
 
-  async facts(as: As): Promise<Facts> {
+  async facts(as: As): Promise<BaseFacts> {
     if (this.lost === 'connect') throw new Failure('E_CONNECT', `${this.name} does not answer.`)
     this.trips++
     return as === undefined ? this.#facts : { ...this.#facts, user: as, group: as }

@@ -8,6 +8,7 @@ import type { Result } from '../probe/batch.ts'
 import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import type { Host } from './host.ts'
+import { FactWanted, knowing } from './lazy-facts.ts'
 
 /** What an observation came to. */
 export interface Sight {
@@ -67,20 +68,22 @@ class Looking {
   /** One reading of each. */
   async now(all: readonly CompiledObservation[]): Promise<Sights> {
     const readings = await this.#read(all)
-    return all.map((one) => [one, this.#sight(one, readings.get(one), readings.get(one))])
+    return await knowing(() => all.map((one) => [one, this.#sight(one, readings.get(one), readings.get(one))] as const))
   }
 
   /** Two readings of each, its window apart. */
   async through(all: readonly CompiledObservation[]): Promise<Sights> {
     const before = await this.#read(all)
-    const sights: [CompiledObservation, Sight][] = []
+    const sights: (readonly [CompiledObservation, Sight])[] = []
     let passed = 0
     for (const window of [...new Set(all.map(({ task }) => task.window))].toSorted((a, b) => a - b)) {
       await this.#host.pause(window - passed)
       passed = window
       const closing = all.filter(({ task }) => task.window === window)
       const now = await this.#read(closing)
-      for (const one of closing) sights.push([one, this.#sight(one, before.get(one), now.get(one))])
+      sights.push(
+        ...(await knowing(() => closing.map((one) => [one, this.#sight(one, before.get(one), now.get(one))] as const))),
+      )
     }
     return sights
   }
@@ -126,6 +129,7 @@ class Looking {
       const outcome = !failure ? 'ok' : task.onlyWarns ? 'warned' : 'failed'
       return { outcome, reason: undefined, says, table, files, failure }
     } catch (error) {
+      if (error instanceof FactWanted) throw error
       const failure = error instanceof Failure ? error : broken(error)
       const outcome = task.onlyWarns && error instanceof Failure ? 'warned' : 'failed'
       return { outcome, reason: undefined, says: '', table: [], files: [], failure }

@@ -8,7 +8,7 @@ import type { BecomeMethod } from '../dsl/inventory.ts'
 import type { AnyResource } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
 import { batch, type Result } from '../probe/batch.ts'
-import { type Facts, factsScript, parseFacts } from '../probe/facts.ts'
+import { type BaseFacts, factsScript, parseFacts } from '../probe/facts.ts'
 import type { HttpAnswer } from '../probe/http.ts'
 import { tail } from '../probe/probe.ts'
 import type { Script } from '../shell/script.ts'
@@ -42,7 +42,7 @@ export class RemoteHost implements Host {
     return this.#traffic?.trips ?? 0
   }
 
-  async facts(as: As): Promise<Facts> {
+  async facts(as: As): Promise<BaseFacts> {
     return parseFacts((await this.#session(as)).greeting)
   }
 

@@ -2,8 +2,10 @@
 
 import { Failure } from '../errors/failure.ts'
 import { sh } from '../shell/script.ts'
+import type { DetailedFacts, Software } from './detailed-facts.ts'
 
-export interface Facts {
+/** What comes with the greeting. */
+export interface BaseFacts {
   readonly hostname: string
   readonly os: {
     /** `debian`, `ubuntu`, `alpine`; `linux` where the host does not say. */
@@ -31,8 +33,18 @@ export interface Facts {
   readonly group: string
 }
 
+/** What a play may know of a host. The detailed ones are read, in one trip more, when a play looks at one of them. */
+export interface Facts extends BaseFacts, DetailedFacts {}
+
+/** Some facts of a host, as tests and simulated inventories say them. */
+export type SomeFacts = Partial<Omit<Facts, 'software'>> & { readonly software?: Partial<Software> }
+
 /** The same facts, but one that is missing is refused in the plan, with its name. */
-export type Needed<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
+export type Needed<T> = { readonly [K in keyof T]-?: K extends 'software' ? NeededSoftware : NonNullable<T[K]> }
+
+export type NeededSoftware = {
+  readonly [K in keyof Software]: Software[K] extends readonly string[] ? readonly [string, ...string[]] : string
+}
 
 export type FactsWithNeed = Facts & { readonly need: Needed<Facts> }
 
@@ -66,7 +78,7 @@ else
   printf '%s\n' "$u" "$g"
 fi`.text
 
-export function parseFacts(greeting: Buffer): Facts {
+export function parseFacts(greeting: Buffer): BaseFacts {
   const parts = new Map<string, string[]>()
   let part: string[] = []
   for (const line of greeting.toString().split('\n')) {
@@ -101,16 +113,27 @@ export function parseFacts(greeting: Buffer): Facts {
   }
 }
 
+/** Facts, and in the place of some of them those that are said. */
+export function withSome(facts: Facts, some: SomeFacts = {}): Facts {
+  return { ...facts, ...some, software: { ...facts.software, ...some.software } }
+}
+
 /** Facts whose `need` refuses what is missing. */
 export function withNeed(facts: Facts): FactsWithNeed {
-  const need = new Proxy(facts, {
-    get(target, name) {
-      const value = target[name as keyof Facts]
-      if (value !== undefined || typeof name === 'symbol') return value
-      throw new Failure('E_FACT_MISSING', `The play needs the fact ${name}, which this host does not have.`)
-    },
-  })
-  return { ...facts, need: need as Needed<Facts> }
+  const need = needed(facts, '', (name) => (name === 'software' ? needed(facts.software, 'software.') : undefined))
+  // What is read only when it is looked at is not looked at here.
+  const all = { ...Object.getOwnPropertyDescriptors(facts), need: { value: need, enumerable: false } }
+  return Object.defineProperties({}, all) as FactsWithNeed
+}
+
+function needed<T extends object>(facts: T, within: string, inner?: (name: string | symbol) => unknown): Needed<T> {
+  const get = (target: T, name: string | symbol): unknown => {
+    const value = inner?.(name) ?? target[name as keyof T]
+    const isMissing = value === undefined || (Array.isArray(value) && value.length === 0)
+    if (!isMissing || typeof name === 'symbol') return value
+    throw new Failure('E_FACT_MISSING', `The play needs the fact ${within}${name}, which this host does not have.`)
+  }
+  return new Proxy(facts, { get }) as unknown as Needed<T>
 }
 
 /** `ID=debian`, `NAME="Debian GNU/Linux"`: shell assignments, of which os-release uses the plain and quoted forms. */

@@ -4,9 +4,10 @@ import { typicalFacts } from '../dsl/play.ts'
 import type { View } from '../dsl/observation.ts'
 import type { Resource } from '../dsl/resource.ts'
 import { Task } from '../dsl/task.ts'
+import { detailsOf, detailsPlace } from '../engine/lazy-facts.ts'
 import { MemoryHost } from '../engine/memory-host.ts'
 import { Failure } from '../errors/failure.ts'
-import type { Facts } from '../probe/facts.ts'
+import { type SomeFacts, withSome } from '../probe/facts.ts'
 
 export interface MockOptions {
   /** What it runs. @default 'debian 12' */
@@ -14,7 +15,8 @@ export interface MockOptions {
   /** Groups of the inventory that it is in. @default the groups of the play */
   readonly groups?: readonly string[]
   readonly vars?: Readonly<Record<string, unknown>>
-  readonly facts?: Partial<Facts>
+  /** What it is otherwise. Of software it has systemd and nothing else, where nothing is said. */
+  readonly facts?: SomeFacts
 }
 
 /** What a command of the host says when it fails. */
@@ -43,12 +45,11 @@ export class MockHost {
   constructor(name: string, options: MockOptions) {
     this.name = name
     this.options = options
-    this.memory = new MemoryHost(name, {
-      ...typicalFacts,
-      ...systems[options.os ?? 'debian 12'],
-      hostname: name,
-      ...options.facts,
-    })
+    const facts = withSome(
+      { ...withSome(typicalFacts, systems[options.os ?? 'debian 12']), hostname: name },
+      options.facts,
+    )
+    this.memory = new MemoryHost(name, facts, new Map([[detailsPlace.key, detailsOf(facts)]]))
   }
 
   /** Says what a place holds, or what a client that asks from outside gets. */
@@ -101,13 +102,17 @@ function keysOf(task: Task): readonly string[] {
   return [...task.parts.flatMap(keysOf), ...own.map(({ resource }) => resource.key)]
 }
 
-const debian = (version: string | undefined, codename: string): Partial<Facts> => ({
+const debian = (version: string | undefined, codename: string, systemd: string): SomeFacts => ({
   os: { id: 'debian', version, codename, name: `Debian GNU/Linux ${version ? `${version} (${codename})` : codename}` },
+  software: { systemd },
 })
 
-const systems: Readonly<Record<NonNullable<MockOptions['os']>, Partial<Facts>>> = {
-  'debian 12': debian('12', 'bookworm'),
-  'debian 13': debian('13', 'trixie'),
-  'debian sid': debian(undefined, 'forky/sid'),
-  'ubuntu 24.04': { os: { id: 'ubuntu', version: '24.04', codename: 'noble', name: 'Ubuntu 24.04 LTS' } },
+const systems: Readonly<Record<NonNullable<MockOptions['os']>, SomeFacts>> = {
+  'debian 12': debian('12', 'bookworm', '252'),
+  'debian 13': debian('13', 'trixie', '257'),
+  'debian sid': debian(undefined, 'forky/sid', '262'),
+  'ubuntu 24.04': {
+    os: { id: 'ubuntu', version: '24.04', codename: 'noble', name: 'Ubuntu 24.04 LTS' },
+    software: { systemd: '255' },
+  },
 }

@@ -73,13 +73,19 @@ describe('play facts', () => {
     const { play } = project({ 'inventory/default.ts': local })
     const text = await play(['facts', 'here'])
     expect(text.status).toBe(0)
-    expect(text.stdout).toMatch(/^here\n {2}os\.id +\w+\n/)
+    expect(text.stdout).toMatch(/^here\n {2}host\n {4}hostname +\S+\n/)
+    expect(text.stdout).toMatch(/^ {2}os\n {4}os\.id +\w+\n/m)
+    expect(text.stdout).toMatch(/^ {4}interfaces lo +\S+ · mtu \d+/m)
+    expect(text.stdout).toMatch(/^ {4}software\.nginx +\S+\n/m)
     const json = await play(['facts', 'here,away', '--output', 'json'])
     const [here, away] = json.stdout
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as object)
-    expect(here).toMatchObject({ host: 'here', facts: { processors: expect.any(Number), user: expect.any(String) } })
+    expect(here).toMatchObject({
+      host: 'here',
+      facts: { processors: expect.any(Number), software: { php: expect.any(Array) } },
+    })
     expect(away).toMatchObject({ host: 'away', failure: { code: 'E_CONNECT' } })
     expect(json.status).toBe(3)
   })

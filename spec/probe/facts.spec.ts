@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { hostname, release, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { typicalFacts } from '../../dsl/play.ts'
 import { factsScript, parseFacts, withNeed } from '../../probe/facts.ts'
 import { quote } from '../../shell/quote.ts'
 
@@ -107,7 +108,7 @@ describe('an odd greeting', () => {
   })
 
   it('lacks a fact that the play needs', () => {
-    const { need } = withNeed(facts(user))
+    const { need } = withNeed({ ...typicalFacts, ...facts(user) })
     expect(need.user).toBe('bob')
     expect(() => need.defaultInterface).toThrow(
       'The play needs the fact defaultInterface, which this host does not have.',
