@@ -90,6 +90,12 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
         .hop(),
     () => php().forward(`http://${text}`),
   ],
+  phpIni: (text) => [
+    () => words.phpIni(text as never, 'law').set({ user_agent: 'x' }),
+    () => words.phpIni('8.4', text).absent(),
+    () => words.phpIni('8.4', 'law').set({ user_agent: text }),
+    () => words.phpIni('8.4', 'law').set({ [text]: 'x' }),
+  ],
   service: (text) => [
     () => words.service(text).enabled().started(),
     () => words.service(text).masked(),
