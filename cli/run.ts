@@ -38,8 +38,12 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
   })
   let recap: Recap
   let faulty = false
+  /** Something is left to be done, as a plan sees it. */
+  let pending = false
   const emit = (event: Event) => {
     if ('failure' in event && event.failure?.code === 'E_INTERNAL') faulty = true
+    if (event.type === 'reaction' && event.outcome === 'planned') pending = true
+    if (event.type === 'task' && event.outcome === 'changed') pending = true
     report.emit(event)
   }
   try {
@@ -74,7 +78,7 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
   report.finish()
   if (faulty) return exitStatus.internal
   const status = statusOf(recap, stop.asked())
-  return status === exitStatus.fine && options.exitCode && recap.tasks.changed > 0 ? exitStatus.pending : status
+  return status === exitStatus.fine && options.exitCode && pending ? exitStatus.pending : status
 }
 
 interface Report {

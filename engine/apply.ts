@@ -1,6 +1,8 @@
 /** The tasks of a play done on one host: decided in order, their scripts sent together, and what they changed read again. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import type { Handler } from '../dsl/handler.ts'
 import { labelOf, showValue } from '../dsl/resource.ts'
 import { seconds } from '../dsl/units.ts'
 import { Failure } from '../errors/failure.ts'
@@ -9,8 +11,9 @@ import type { CompiledTask } from './compile.ts'
 import { decide, isUncertain } from './decide.ts'
 import { fulfils } from './fulfils.ts'
 import { isLeft, testFailure } from './guarded.ts'
-import type { Host, Step } from './host.ts'
+import { type As, type Host, isMove, type Step } from './host.ts'
 import { knowing } from './lazy-facts.ts'
+import { isPending, type Pending, pendingReactions, recording } from './pending.ts'
 import { read } from './places.ts'
 import { changesOf, doneOf, type StepRecord, unknownOf } from './record.ts'
 import { decided, failed, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
@@ -30,6 +33,8 @@ export class Apply {
   /** The last change of each place, which is proved by reading it again. */
   readonly #expected = new Map<string, StepRecord>()
   #pending: StepRecord[] = []
+  /** Handlers that this run has recorded on the host as due, by key. */
+  readonly recorded = new Map<string, { readonly handler: Handler; readonly as: As }>()
   /** The task in hand, for whoever must say where a host was lost. */
   current: CompiledTask | undefined
 
@@ -58,6 +63,7 @@ export class Apply {
       }
       await this.#flush()
       await this.#prove([...this.#expected.keys()])
+      await this.#lookAfterFailures()
       this.#rest('a task before it failed')
     } catch (error) {
       this.#lost()
@@ -101,7 +107,8 @@ export class Apply {
       const change = decision.changes.find(({ key }) => key === step.resource.key)
       return { by: compiled, step, change, end: 'open' }
     })
-    this.#records.set(compiled, [...this.#recordsOf(compiled), ...records])
+    this.#records.set(compiled, [...this.#recordsOf(compiled), ...records.filter(({ step }) => isMove(step))])
+    if (records.length > 0) this.#pending.push(...this.#recordings(compiled))
     // A task that a second attempt finds as desired was changed by the first.
     this.results.set(compiled, decided(decision, changesOf(this.#recordsOf(compiled))))
     this.#progress(compiled, 'plan')
@@ -114,11 +121,35 @@ export class Apply {
   #expect(record: StepRecord): void {
     const { step, by } = record
     this.#pending.push(record)
-    if (step.tests) return
+    if (!isMove(step)) return
     this.#world.predict(step, by.info.title)
     // What was expected of a place that this step moves once more is expected no longer.
     for (const [key] of this.#expected) if (step.script.touched && disturbs(step, key)) this.#expected.delete(key)
     this.#expected.set(step.resource.key, record)
+  }
+
+  /** Steps that record on the host what the task will call for, where no run has done so. */
+  #recordings(compiled: CompiledTask): readonly StepRecord[] {
+    const { handlers, as, info } = compiled
+    const due = handlers.filter(
+      (handler) => !isPending(handler, this.#pendingOn(as)) && !this.recorded.has(handler.key),
+    )
+    return due.map((handler) => {
+      this.recorded.set(handler.key, { handler, as })
+      return { by: compiled, step: recording(handler, as, info.title, new Date()), change: undefined, end: 'open' }
+    })
+  }
+
+  #pendingOn(as: As): Pending {
+    const { result } = this.#world.get(pendingReactions(as))
+    return 'value' in result ? (result.value as Pending) : {}
+  }
+
+  /** Whether something was changed, or may have been, that calls for a handler. */
+  callsFor({ key }: Handler): boolean {
+    return this.#tasks
+      .filter(({ handlers }) => handlers.some((handler) => handler.key === key))
+      .some((compiled) => this.#recordsOf(compiled).some(({ end }) => end !== 'not run' && end !== 'put back'))
   }
 
   /** Places that may have moved, of this task and all later ones, in one trip. */
@@ -149,6 +180,10 @@ export class Apply {
       if (end === 'done') continue
       if (step.tests) {
         await this.#untested(record, end)
+        continue
+      }
+      if (step.pending) {
+        if (end instanceof Failure) this.#fail(by, end)
         continue
       }
       this.#expected.delete(step.resource.key)
@@ -189,6 +224,20 @@ export class Apply {
       const isSeen = 'value' in result && fulfils(result.value, step.to)
       record.end = isSeen ? 'proved' : 'disproved'
       if (!isSeen) this.#fail(by, 'failure' in result ? result.failure : notConverged(step, result.value))
+    }
+  }
+
+  /** A write that failed may have done its work, or a part of it: whether a handler is due rests on that. */
+  async #lookAfterFailures(): Promise<void> {
+    const records = [...this.#records.values()].flat()
+    const doubtful = records.filter(
+      ({ end, by, step }) => end === 'failed' && by.handlers.length > 0 && !step.resource.unprovable,
+    )
+    if (doubtful.length === 0) return
+    await read(this.#host, this.#world, new Map(doubtful.map(({ step, by }) => [step.resource, by.as])))
+    for (const record of doubtful) {
+      const { result } = this.#world.get(record.step.resource)
+      if ('value' in result && isDeepStrictEqual(result.value, record.step.from)) record.end = 'not run'
     }
   }
 

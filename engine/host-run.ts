@@ -9,7 +9,9 @@ import { knowing } from './lazy-facts.ts'
 import { type CompiledObservation, isObservation, observe, type Sight, unseen } from './observe.ts'
 import { placesOf, read } from './places.ts'
 import { type Plan, plan, untouched } from './plan.ts'
-import { dueHandlers, notReacted, react } from './react.ts'
+import type { As } from './host.ts'
+import { pendingReactions, withdrawing } from './pending.ts'
+import { type Due, dueHandlers, leftPending, notReacted, react } from './react.ts'
 import { type Results, skipReason } from './task-result.ts'
 import { type KeepFile, Teller } from './tell.ts'
 import { World } from './world.ts'
@@ -34,6 +36,8 @@ export class HostRun {
   readonly #teller: Teller
   readonly #world = new World()
   #apply: Apply | undefined
+  /** What earlier runs left to be done. */
+  #left: readonly Due[] = []
 
   constructor(host: Host, facts: Facts, tasks: readonly CompiledTask[], options: HostRunOptions) {
     this.#host = host
@@ -51,8 +55,10 @@ export class HostRun {
 
   /** Rejects with a Failure where the host is lost. */
   async run(): Promise<HostOutcome> {
-    await read(this.#host, this.#world, placesOf(this.#tasks))
-    const planned = await knowing(() => plan(this.#tasks, this.#world.copy(), this.#facts))
+    const users = [...new Set(this.#tasks.map(({ as }) => as))]
+    await read(this.#host, this.#world, new Map([...placesOf(this.#tasks), ...users.map(recordsOf)]))
+    this.#left = leftPending(users, this.#world)
+    const planned = await knowing(() => plan(this.#tasks, this.#world.copy(), this.#facts, this.#left))
     if (this.#options.check) return this.#tellPlan(planned)
     return planned.isRefused ? this.#refuse(planned) : this.#do()
   }
@@ -126,7 +132,9 @@ export class HostRun {
     const due = this.#due(apply)
     if (due.length > 0)
       this.#teller.progress(this.#tasks.length, due.map(({ handler }) => handler.name).join(', '), 'react')
-    return (await react(this.#host, due, this.#tellReaction)) ? outcome : 'failed'
+    await this.#withdraw(apply, due)
+    if (!(await react(this.#host, due, this.#tellReaction))) return 'failed'
+    return outcome === 'ok' && due.length > 0 ? 'changed' : outcome
   }
 
   /**
@@ -134,10 +142,27 @@ export class HostRun {
    * nothing changed, and the reaction would be lost.
    */
   #due({ results }: Apply) {
-    return dueHandlers(this.#tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed'))
+    const changed = this.#tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
+    return dueHandlers(changed, this.#left)
+  }
+
+  /** Takes records back that this run made, and nothing calls for: what was written was put back, or was not written. */
+  async #withdraw(apply: Apply, due: readonly Due[]): Promise<void> {
+    const kept = new Set(due.flatMap(({ handler }) => [handler.key, ...handler.absorbs]))
+    const needless = [...apply.recorded.values()].filter(
+      ({ handler }) => !kept.has(handler.key) && !apply.callsFor(handler),
+    )
+    for (const as of new Set(needless.map((one) => one.as))) {
+      const mine = needless.filter((one) => one.as === as).map(({ handler }) => handler)
+      await this.#host.apply([withdrawing(mine, as)], as)
+    }
   }
 
   readonly #tellReaction = (...told: Parameters<Teller['reaction']>) => this.#teller.reaction(...told)
+}
+
+function recordsOf(as: As) {
+  return [pendingReactions(as), as] as const
 }
 
 function outcomeOf(results: Results): HostOutcome {

@@ -8,6 +8,7 @@ import type { BaseFacts } from '../probe/facts.ts'
 import type { HttpAnswer } from '../probe/http.ts'
 import type { Failure } from '../errors/failure.ts'
 import type { Script } from '../shell/script.ts'
+import type { PendingChange } from './pending.ts'
 
 /** The user to become; undefined for the one who logs in. */
 export type As = string | undefined
@@ -22,6 +23,13 @@ export interface Step {
   readonly deadline: number
   /** Of a configuration test: the steps that it puts back where it fails. The place of such a step is the test itself. */
   readonly tests?: readonly Step[]
+  /** Of a step that records or withdraws a reaction: what becomes of the records. */
+  readonly pending?: PendingChange
+}
+
+/** Whether a step moves a place, and is not a test or a record. */
+export function isMove({ tests, pending }: Step): boolean {
+  return tests === undefined && pending === undefined
 }
 
 /** How a step ended; `not run` where one before it had failed. */

@@ -8,6 +8,7 @@ import type { Result } from '../probe/batch.ts'
 import type { BaseFacts } from '../probe/facts.ts'
 import type { HttpAnswer } from '../probe/http.ts'
 import type { As, Host, Step, StepEnd } from './host.ts'
+import { afterwards, type Pending, pendingReactions } from './pending.ts'
 
 export class MemoryHost implements Host {
   readonly name: string
@@ -54,7 +55,7 @@ export class MemoryHost implements Host {
     if (this.lost === 'apply') throw new Failure('E_CONNECTION_LOST', `${this.name} was lost.`)
     this.trips++
     let failed = false
-    return steps.map(({ resource, to, tests }) => {
+    return steps.map(({ resource, to, tests, pending }) => {
       if (failed) return 'not run'
       const failure = this.failing.get(resource.key)
       if (failure) {
@@ -62,14 +63,25 @@ export class MemoryHost implements Host {
         for (const { resource: place, from } of tests ?? []) this.values.set(place.key, from)
         return failure
       }
-      if (!resource.unprovable) this.values.set(resource.key, to)
+      if (pending) this.values.set(resource.key, afterwards(this.#pending(resource.key), pending))
+      else if (!resource.unprovable) this.values.set(resource.key, to)
       return 'done'
     })
   }
 
-  async react(handlers: readonly Handler[]): Promise<readonly StepEnd[]> {
+  async react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]> {
     this.trips++
-    return handlers.map(({ key }) => this.failing.get(key) ?? 'done')
+    return handlers.map(({ key, absorbs }) => {
+      const failure = this.failing.get(key)
+      if (failure) return failure
+      const record = pendingReactions(as).key
+      this.values.set(record, afterwards(this.#pending(record), { cleared: [key, ...absorbs] }))
+      return 'done'
+    })
+  }
+
+  #pending(key: string): Pending {
+    return (this.values.get(key) as Pending | undefined) ?? {}
   }
 
   async ask({ key }: FromOutside): Promise<Result<HttpAnswer> | undefined> {

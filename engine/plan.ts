@@ -16,8 +16,11 @@ export interface Plan {
   readonly isRefused: boolean
 }
 
-/** @param world is carried forward by what the tasks would change */
-export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts): Plan {
+/**
+ * @param world is carried forward by what the tasks would change
+ * @param left what earlier runs left to be done
+ */
+export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts, left: readonly Due[]): Plan {
   const results = new Map<CompiledTask, TaskResult>()
   /** Those of which it is known that they would change something. */
   const certain: CompiledTask[] = []
@@ -34,7 +37,8 @@ export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts)
     results.set(compiled, result)
     if (decision.steps.length > 0) certain.push(compiled)
   }
-  const due = dueHandlers(tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed'))
+  const changing = tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
+  const due = dueHandlers(changing, left)
   const refused = refusedReactions(dueHandlers(certain), world)
   return { results, due, refused, isRefused: refused.length > 0 || [...results].some(stops) }
 }

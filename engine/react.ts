@@ -4,6 +4,7 @@ import type { Handler } from '../dsl/handler.ts'
 import { Failure } from '../errors/failure.ts'
 import type { CompiledTask } from './compile.ts'
 import type { As, Host } from './host.ts'
+import { clearing, handlerOf, type Pending, pendingReactions } from './pending.ts'
 import { valueOf, type World } from './world.ts'
 
 export interface Due {
@@ -21,9 +22,12 @@ export interface RefusedReaction {
 /** How a reaction ended, for whoever tells it. */
 export type TellReaction = (due: Due, outcome: 'planned' | 'done' | 'failed', failure?: Failure) => void
 
-/** The handlers that changed tasks notify: equal ones are one, and one that another absorbs is left out. */
-export function dueHandlers(changed: readonly CompiledTask[]): readonly Due[] {
-  const due = new Map<string, Due>()
+/**
+ * The handlers that changed tasks notify, and those that earlier runs left to be done: equal ones are one, and one that
+ * another absorbs is left out.
+ */
+export function dueHandlers(changed: readonly CompiledTask[], left: readonly Due[] = []): readonly Due[] {
+  const due = new Map<string, Due>(left.map((one) => [one.handler.key, one]))
   for (const { handlers, info, as } of changed) {
     for (const handler of handlers) {
       const known = due.get(handler.key)
@@ -37,6 +41,17 @@ export function dueHandlers(changed: readonly CompiledTask[]): readonly Due[] {
   }
   const absorbed = new Set([...due.values()].flatMap(({ handler }) => handler.absorbs))
   return [...due.values()].filter(({ handler }) => !absorbed.has(handler.key))
+}
+
+/** What earlier runs left to be done on the host. */
+export function leftPending(users: readonly As[], world: World): readonly Due[] {
+  return users.flatMap((as) => {
+    const { result } = world.get(pendingReactions(as))
+    return Object.values('value' in result ? (result.value as Pending) : {}).map((one) => {
+      const since = one.since.replace(/T(\d+:\d+).*/, ' $1 UTC')
+      return { handler: handlerOf(one), because: one.because.map((title) => `${title} (pending since ${since})`), as }
+    })
+  })
 }
 
 /** Handlers that lack what they need, where no task of the play may yet bring it. */
@@ -65,7 +80,7 @@ export async function react(host: Host, due: readonly Due[], tell: TellReaction)
     for (const as of new Set(due.map((one) => one.as))) {
       const mine = due.filter((one) => one.as === as)
       const ends = await host.react(
-        mine.map(({ handler }) => handler),
+        mine.map(({ handler }) => clearing(handler)),
         as,
       )
       mine.forEach((one, i) => {
@@ -84,9 +99,6 @@ export async function react(host: Host, due: readonly Due[], tell: TellReaction)
 
 /** Tells reactions that are lost with their host. */
 export function notReacted(due: readonly Due[], tell: TellReaction): void {
-  const message =
-    'The host was lost before this was seen to be done, and the next run may find nothing changed that calls for it.'
-  for (const one of due) {
-    tell(one, 'failed', new Failure('E_CONNECTION_LOST', message, { hint: 'See to it by hand when the host is back.' }))
-  }
+  const message = 'The host was lost before this was seen to be done. The host has it on record: the next run does it.'
+  for (const one of due) tell(one, 'failed', new Failure('E_CONNECTION_LOST', message))
 }

@@ -9,7 +9,11 @@ export function setup(): () => Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'fleetplay-specs-'))
   // Sessions make their folders there, and not in /run of the machine.
   process.env['XDG_RUNTIME_DIR'] = folder
+  // What must outlive a run is kept there, and not in /var/lib of the machine.
+  const state = mkdtempSync(join(tmpdir(), 'fleetplay-state-'))
+  process.env['XDG_STATE_HOME'] = state
   return async () => {
+    rmSync(state, { recursive: true })
     // A session whose specs have ended may be about to clean up.
     for (let waited = 0; waited < 5 && readdirSync(folder).length > 0; waited += 0.1) await sleep(100)
     const left = readdirSync(folder)

@@ -5,7 +5,7 @@ import { shape } from '../dsl/shape.ts'
 import type { Task } from '../dsl/task.ts'
 import type { Change, Event, FailureData } from '../engine/events.ts'
 import { fleet } from '../engine/fleet.ts'
-import type { Host, Step } from '../engine/host.ts'
+import { type Host, isMove, type Step } from '../engine/host.ts'
 import { Mistakes } from '../errors/failure.ts'
 import type { Result } from '../probe/batch.ts'
 
@@ -85,7 +85,7 @@ function watched(host: Host, steps: Step[], values: Map<string, Result<unknown>>
     },
     apply: async (all, as) => {
       const ends = await host.apply(all, as)
-      steps.push(...all.filter(({ tests }, i) => ends[i] === 'done' && !tests))
+      steps.push(...all.filter((step, i) => ends[i] === 'done' && isMove(step)))
       return ends
     },
     ask: (view) => host.ask(view),

@@ -76,7 +76,7 @@ function run(cwd: string, args: readonly string[], { env = {}, onOutput }: PlayO
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
-    env: { PATH, HOME, ...env },
+    env: { PATH, HOME, XDG_STATE_HOME: join(cwd, '.state'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let [stdout, stderr] = ['', '']

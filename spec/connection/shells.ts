@@ -25,6 +25,8 @@ export const shells = (Object.keys(commands) as ShellName[]).map((name) => {
 /** A private folder; `sh` in it is the shell, and programs that are given stand beside it. */
 export class Folder {
   readonly path = mkdtempSync(join(tmpdir(), 'fleetplay-spec-'))
+  /** Where the host keeps what must outlive a run. */
+  readonly state = join(this.path, 'state')
 
   constructor(shell?: ShellName) {
     if (shell) this.program('sh', `exec ${commands[shell]} "$@"`)
@@ -40,7 +42,8 @@ export class Folder {
    * `change` is for what a host puts in the way.
    */
   connection(environment: Readonly<Record<string, string>> = {}, change = (command: string) => command): Connection {
-    const all = { PATH: `${this.path}:${process.env['PATH']}`, XDG_RUNTIME_DIR: this.path, ...environment }
+    const own = { XDG_RUNTIME_DIR: this.path, XDG_STATE_HOME: this.state }
+    const all = { PATH: `${this.path}:${process.env['PATH']}`, ...own, ...environment }
     const argv = ['env', ...Object.entries(all).map(([name, value]) => `${name}=${value}`), 'sh', '-c']
     return carrier('spec', undefined, (command, traffic) => startProcess([...argv, change(command)], traffic))
   }

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { localConnection } from '../../connection/local.ts'
+import { execConnection } from '../../connection/exec.ts'
 import { want } from '../../dsl/resource.ts'
 import { Task } from '../../dsl/task.ts'
 import { shape } from '../../dsl/shape.ts'
@@ -15,10 +15,15 @@ import type { TaskList } from '../../dsl/task.ts'
 import { Probe } from '../../probe/probe.ts'
 
 let root: string
+/** What a host has pending after one spec is none of the next one's. */
+let state: string
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'fleetplay-remote-'))
+  state = mkdtempSync(join(tmpdir(), 'fleetplay-state-'))
 })
-afterEach(() => rmSync(root, { recursive: true }))
+afterEach(() => {
+  for (const folder of [root, state]) rmSync(folder, { recursive: true })
+})
 
 const all = shape({ groups: {} })
 
@@ -35,7 +40,7 @@ async function run(tasks: TaskList, { check = false } = {}) {
     forks: 1,
     check,
     connect: ({ name }) =>
-      (remote = new RemoteHost(name, () => Promise.resolve(localConnection()), {
+      (remote = new RemoteHost(name, () => Promise.resolve(execConnection(['env', `XDG_STATE_HOME=${state}`])), {
         become: 'sudo',
         becomePassword: undefined,
       })),

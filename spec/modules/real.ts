@@ -71,6 +71,7 @@ export class Real {
     return {
       trips: host.trips,
       told,
+      events,
       outcomes: told.map(({ outcome }) => outcome),
       failures: told.flatMap(({ failure }) => (failure ? [failure.message] : [])),
       changes: told.flatMap(({ changes }) =>
