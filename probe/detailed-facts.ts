@@ -140,5 +140,6 @@ function addressOf(line: string, name: string): string[] {
 /** By the names of Debian's programs; where there are none with a version in their name, by what `php -v` says. */
 function phpVersions(text: string): readonly string[] {
   const found = [...text.matchAll(/(?:\/php(?:-fpm)?|^PHP )(\d+\.\d+)(?=[\n.])/gm)].map(([, version]) => version!)
-  return [...new Set(found)].toSorted((a, b) => Number(a) - Number(b) || a.length - b.length)
+  const order = (version: string) => version.split('.').reduce((sum, part) => sum * 1000 + Number(part), 0)
+  return [...new Set(found)].toSorted((a, b) => order(a) - order(b))
 }
