@@ -5,7 +5,8 @@ import { Probe } from '../../probe/probe.ts'
 import type { FileState } from '../../probe/file.ts'
 import { lines, sh } from '../../shell/script.ts'
 import { fileAt } from '../file.ts'
-import { type FqCodel, fqCodelDefaults, fqCodelWords } from './fq-codel.ts'
+import type { Wished } from './discipline.ts'
+import { fqCodelWords } from './fq-codel.ts'
 
 const units = '/etc/systemd/system'
 
@@ -49,29 +50,49 @@ export function wantedTarget(device: string): string {
 }
 
 /** The unit's text. What the play does not say is left to the kernel, which makes the qdisc anew for each device. */
-export function unitText(device: string, wish: Partial<FqCodel>): string {
+export function unitText(device: string, wished: Wished): string {
   const unit = deviceUnit(device)
-  const isMadeAnew = wish.flows !== undefined && wish.flows !== fqCodelDefaults.flows
-  const name = escapeArgument(device)
-  const words = fqCodelWords(wish, { flows: isMadeAnew }).map((word) => escapeArgument(String(word)))
   return [
     '# Managed by fleetplay: changes made here are overwritten.',
     '[Unit]',
-    `Description=fq_codel on ${device.replaceAll('%', '%%')}`,
+    `Description=${wished.discipline.kind} on ${device.replaceAll('%', '%%')}`,
     `BindsTo=${unit}`,
     `After=${unit}`,
     '',
     '[Service]',
     'Type=oneshot',
     'RemainAfterExit=yes',
-    // The kernel does not change the number of flows of a qdisc that is there.
-    ...(isMadeAnew ? [`ExecStartPre=-tc qdisc del dev ${name} root`] : []),
-    `ExecStart=${['tc qdisc replace dev', name, 'root fq_codel', ...words].join(' ')}`,
+    ...commands(device, wished),
     '',
     '[Install]',
     `WantedBy=${unit}`,
     '',
   ].join('\n')
+}
+
+function commands(device: string, { discipline, wish }: Wished): readonly string[] {
+  const { kind } = discipline
+  const again = discipline.again(wish)
+  const child = discipline.child?.(wish)
+  const name = escapeArgument(device)
+  const tc = (...words: readonly (string | number)[]) =>
+    ['tc qdisc', ...words.map((word) => escapeArgument(String(word)))].join(' ')
+  const own = discipline.words(wish, { making: again !== 'change' })
+  return [
+    ...(again === 'leave' ? [`ExecCondition=${unless(kind, name)}`] : []),
+    ...(again === 'anew' ? [`ExecStartPre=-${tc('del', 'dev', device, 'root')}`] : []),
+    `ExecStart=${tc('replace', 'dev', device, 'root', ...(child ? ['handle', '1:'] : []), kind, ...own)}`,
+    ...(child
+      ? [
+          `ExecStart=${tc('replace', 'dev', device, 'parent', '1:', 'fq_codel', ...fqCodelWords(child, { flows: again === 'anew' }))}`,
+        ]
+      : []),
+  ]
+}
+
+/** Fails where the device has the kind already, whereupon systemd leaves the unit alone. */
+function unless(kind: string, name: string): string {
+  return `sh -c "! tc qdisc show dev $$1 root | grep -q '^qdisc ${kind} '" sh ${name}`
 }
 
 function unitName(device: string): string {

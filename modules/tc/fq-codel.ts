@@ -1,8 +1,19 @@
 /** The parameters of fq_codel, in the kernel's units. */
 
 import { knownAfterApply } from '../../dsl/known-after.ts'
-import { type Bytes, bytes, type Duration, micros, type Parsed } from '../../dsl/units.ts'
+import { type Bytes, type Duration, micros, type Parsed } from '../../dsl/units.ts'
 import { isProblem } from '../../dsl/variable.ts'
+import { type Discipline, word, type Words } from './discipline.ts'
+import {
+  amount,
+  flag,
+  largestCount,
+  parseParameters,
+  type Parsers,
+  type Said,
+  showMicros,
+  whole,
+} from './parameters.ts'
 
 /** Parameters of fq_codel; what is not said is the kernel's default. */
 export interface FqCodelOptions {
@@ -60,37 +71,37 @@ export const fqCodelDefaults: FqCodel = {
 const largestQuantum = 1024 ** 2
 const smallestQuantum = 256
 const largestMemory = 2 ** 31
-const largestCount = 2 ** 32 - 1
 
 /** What a play says, in the kernel's units; or everything that is wrong with it. */
-export function parseFqCodel(options: FqCodelOptions): {
-  readonly wish: Partial<FqCodel>
-  readonly problems: readonly string[]
-} {
-  const parsers: { readonly [K in keyof Required<FqCodelOptions>]: (value: never) => Parsed<number | boolean> } = {
+export function parseFqCodel(options: FqCodelOptions): Said<FqCodel> {
+  const parsers: Parsers<FqCodelOptions> = {
     limit: whole(1, largestCount),
     flows: whole(1, 65_536),
     target: time,
     interval: time,
     quantum: amount(smallestQuantum, largestQuantum),
     memoryLimit: amount(1, largestMemory),
-    ecn: (value: unknown) =>
-      typeof value === 'boolean' ? value : { problem: `${JSON.stringify(value)} is neither true nor false` },
+    ecn: flag,
     dropBatch: whole(1, largestCount),
     ceThreshold: time,
   }
-  const wish: Record<string, number | boolean> = {}
-  const problems: string[] = []
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
-    const parse = parsers[name as keyof FqCodelOptions] as ((value: unknown) => Parsed<number | boolean>) | undefined
-    const parsed = parse
-      ? parse(value)
-      : { problem: `fq_codel has no such parameter (it has ${Object.keys(parsers).join(', ')})` }
-    if (isProblem(parsed)) problems.push(`${name}: ${parsed.problem}`)
-    else wish[name] = parsed
-  }
-  return { wish, problems }
+  return parseParameters('fq_codel', parsers, options)
+}
+
+export const fqCodel: Discipline<FqCodel> = {
+  kind: 'fq_codel',
+  read: (options) => readFqCodel(options as unknown as FqCodelJson),
+  complete: completeFqCodel,
+  words: (values, { making }) => fqCodelWords(values, { flows: making }),
+  isChangeable,
+  show: showFqCodel,
+  // The kernel does not change the number of flows of a qdisc that is there.
+  again: ({ flows }) => (flows !== undefined && flows !== fqCodelDefaults.flows ? 'anew' : 'change'),
+  isShaper: () => false,
+}
+
+export function completeFqCodel(wish: Partial<FqCodel>, now: FqCodel | undefined): FqCodel {
+  return { ...fqCodelDefaults, ...(now && { quantum: now.quantum }), ...wish }
 }
 
 /** What `tc -j` prints of it. */
@@ -128,30 +139,24 @@ export function readFqCodel(json: FqCodelJson): FqCodel {
  * The words for `tc`: all of them, since `replace` keeps what is not named. Without `flows` for a qdisc that is there:
  * the kernel refuses the word then, even with the number that it has.
  */
-export function fqCodelWords(
-  values: Partial<FqCodel>,
-  { flows }: { readonly flows: boolean },
-): readonly (string | number)[] {
+export function fqCodelWords(values: Partial<FqCodel>, { flows }: { readonly flows: boolean }): Words {
   const { limit, target, interval, quantum, memoryLimit, ecn, dropBatch, ceThreshold, ceSelector } = values
-  const word = (name: string, value: string | number | undefined | null) =>
-    value === undefined || value === null ? [] : [name, value]
-  const micro = (value: number | undefined | null) => (value === undefined || value === null ? value : `${value}us`)
   return [
     ...word('limit', limit),
     ...(flows ? word('flows', values.flows) : []),
-    ...word('target', micro(target)),
-    ...word('interval', micro(interval)),
-    ...word('quantum', quantum === knownAfterApply ? null : quantum),
+    ...word('target', target, 'us'),
+    ...word('interval', interval, 'us'),
+    ...word('quantum', quantum),
     ...word('memory_limit', memoryLimit),
     ...word('drop_batch', dropBatch),
-    ...word('ce_threshold', micro(ceThreshold)),
+    ...word('ce_threshold', ceThreshold, 'us'),
     ...word('ce_threshold_selector', ceSelector),
     ...(ecn === undefined ? [] : [ecn ? 'ecn' : 'noecn']),
   ]
 }
 
 /** Whether a qdisc can become another by a change of its parameters, without being made anew. */
-export function isChangeable(from: FqCodel, to: FqCodel): boolean {
+function isChangeable(from: FqCodel, to: FqCodel): boolean {
   const keeps = (key: 'ceThreshold' | 'ceSelector') => from[key] === null || to[key] !== null
   return from.flows === to.flows && keeps('ceThreshold') && keeps('ceSelector')
 }
@@ -181,11 +186,6 @@ export function showFqCodel(values: FqCodel): string {
   ].join(' ')
 }
 
-function showMicros(us: number): string {
-  if (us >= 1e6 && us % 1e6 === 0) return `${us / 1e6}s`
-  return us >= 1000 && us % 1000 === 0 ? `${us / 1000}ms` : `${us}us`
-}
-
 /** What the kernel prints for a time that it was given: it counts in steps of 1024 ns. */
 function asPrinted(us: number): number {
   return Math.floor((Math.floor((us * 1000) / 1024) * 1024) / 1000)
@@ -205,18 +205,4 @@ function time(value: Duration): Parsed<number> {
   if (us < 2 || us > largestCount)
     return { problem: `${JSON.stringify(value)} is not a time from 2us to ${Math.floor(largestCount / 1e6)}s` }
   return asDeclared(asPrinted(us))
-}
-
-function amount(min: number, max: number): (value: Bytes) => Parsed<number> {
-  return (value) => {
-    const count = bytes(value)
-    return isProblem(count) ? count : whole(min, max)(count)
-  }
-}
-
-function whole(min: number, max: number): (value: number) => Parsed<number> {
-  return (value) =>
-    Number.isSafeInteger(value) && value >= min && value <= max
-      ? value
-      : { problem: `${JSON.stringify(value)} is not a whole number from ${min} to ${max}` }
 }

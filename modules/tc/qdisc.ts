@@ -2,14 +2,21 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { look, type Wish, want } from '../../dsl/resource.ts'
-import { irreversible, type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
+import { type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
 import { Failure } from '../../errors/failure.ts'
 import { nearest } from '../../errors/suggest.ts'
 import { contentOf, type FileState } from '../../probe/file.ts'
 import { udev, unitFile, unitText, wantedLink, wantedTarget } from './boot-unit.ts'
-import { type FqCodel, fqCodelDefaults, type FqCodelOptions, parseFqCodel } from './fq-codel.ts'
-import { kernelModule } from './kernel-module.ts'
-import { asFqCodel, isRestorable, kernelDefault, type PresentQdisc, type RootQdisc, rootQdisc } from './root-qdisc.ts'
+import { cake, type CakeOptions, parseCake } from './cake.ts'
+import type { Discipline, Values, Wished } from './discipline.ts'
+import { fq, type FqOptions, parseFq } from './fq.ts'
+import { fqCodel, type FqCodelOptions, parseFqCodel } from './fq-codel.ts'
+import { htb, type HtbOptions, parseHtb } from './htb.ts'
+import { kernelQdiscs } from './kernel-qdiscs.ts'
+import type { Said } from './parameters.ts'
+import { judgeKernel, judgeRoot, unkept } from './qdisc-judge.ts'
+import { kernelDefault, type RootQdisc, rootQdisc, valuesOf } from './root-qdisc.ts'
+import { parseTbf, tbf, type TbfOptions } from './tbf.ts'
 
 /** A device whose qdisc is not said yet. */
 export interface TcQdiscStart {
@@ -22,6 +29,49 @@ export interface TcQdiscStart {
    * @see tc-fq_codel(8)
    */
   fqCodel(options?: FqCodelOptions): TcQdisc
+  /**
+   * Fair queueing that paces each flow: for hosts that send much over TCP, BBR above all. All its parameters are owned: one that
+   * is not said gets the kernel's default, and only `quantum` and `initialQuantum` stay as they are, as do the bands of
+   * packets, which newer kernels have.
+   *
+   * @example
+   * tcQdisc('eth0').fq({ flowLimit: 200, maxrate: '100mbit' })
+   * @see tc-fq(8)
+   */
+  fq(options?: FqOptions): TcQdisc
+  /**
+   * A shaper and fair queue in one. All its parameters are owned: one that is not said gets the kernel's default. Rates are
+   * bits in a second, in units of 1000; what is no whole number of bytes is refused, since the kernel would cut it.
+   *
+   * @example
+   * tcQdisc('eth0').cake({ bandwidth: '95mbit', diffserv: 'diffserv4', rtt: '50ms', overhead: 18 })
+   * @see tc-cake(8)
+   */
+  cake(options?: CakeOptions): TcQdisc
+  /**
+   * A token bucket that holds all traffic to a rate. How long its queue may become is a time or an amount; with `fqCodel`,
+   * that queues behind it, so that the slow link is shared fairly and its queue is short: a «smart queue».
+   *
+   * Refused is a bucket smaller than a full frame, which would then never pass, and what the kernel cannot keep in 32 bits.
+   * The peak rate and the overhead of the line are not said here; a bucket that has them is not replaced.
+   *
+   * @example
+   * tcQdisc('eth0').tbf({ rate: '8mbit', burst: '32KiB', fqCodel: { target: '5ms' } })
+   * @example
+   * tcQdisc('eth0').tbf({ rate: '8mbit', burst: '32KiB', latency: '50ms' })
+   * @see tc-tbf(8)
+   */
+  tbf(options: TbfOptions): TcQdisc
+  /**
+   * The root of a tree of classes. Owned are its own parameters only; the classes, their filters and what queues in them
+   * belong to whoever makes them. The kernel does not change these parameters of a root that is there, and a new one has no
+   * classes: other parameters are refused in the plan while it has any.
+   *
+   * @example
+   * tcQdisc('eth0').htb({ default: '0x10', r2q: 100 })
+   * @see tc-htb(8)
+   */
+  htb(options?: HtbOptions): TcQdisc
   /** No qdisc but the one that the kernel chooses, and no unit that sets one at boot. */
   absent(): TcQdisc
 }
@@ -29,8 +79,9 @@ export interface TcQdiscStart {
 /**
  * The qdisc at the root of a network device, now and, by a unit that is bound to the device, whenever it appears.
  *
- * It works where the queue is: on a device that is slower than what sends through it. Refused in the plan: a device that the
- * host does not have, a root that has classes or children (`htb`, `tbf`, `mq`), which would be lost, and a kernel that lacks it.
+ * It works where the queue is: on a device that is slower than what sends through it, or behind a shaper. Refused in the plan: a
+ * device that the host does not have, a root with classes, qdiscs or parameters that would be lost (`htb`, `prio`, `mq`), and a
+ * kernel that lacks the kind. A shaper on a device with several queues (`mq`) puts them all behind one lock, and the plan says so.
  *
  * @example
  * tcQdisc(facts.need.defaultInterface).fqCodel({ target: '5ms', interval: '100ms', ecn: true })
@@ -40,29 +91,11 @@ export function tcQdisc(device: string): TcQdiscStart {
   return new TcQdisc(device)
 }
 
-/** Kinds that have classes or inner qdiscs, whether any is to be seen or not. */
-const classful = [
-  'cbq',
-  'drr',
-  'ets',
-  'hfsc',
-  'htb',
-  'mqprio',
-  'multiq',
-  'netem',
-  'prio',
-  'qfq',
-  'red',
-  'sfb',
-  'taprio',
-  'tbf',
-]
-
 export class TcQdisc extends Task implements TcQdiscStart {
   readonly module = 'tcQdisc'
   readonly id: string
-  /** What the play says of fq_codel; undefined for the kernel's default qdisc. */
-  readonly wish: Partial<FqCodel> | undefined
+  /** What the play says; undefined for the kernel's default qdisc. */
+  readonly wished: Wished | undefined
   readonly isKeptAtBoot: boolean = true
   readonly isAbsent: boolean = false
 
@@ -77,9 +110,23 @@ export class TcQdisc extends Task implements TcQdiscStart {
   }
 
   fqCodel(options: FqCodelOptions = {}): TcQdisc {
-    const { wish, problems } = parseFqCodel(options)
-    const set = this.with<TcQdisc>({ wish })
-    return problems.reduce((task, problem) => task.wrong(`tcQdisc ${this.id}: ${problem}`), set)
+    return this.say(fqCodel, parseFqCodel(options))
+  }
+
+  fq(options: FqOptions = {}): TcQdisc {
+    return this.say(fq, parseFq(options))
+  }
+
+  cake(options: CakeOptions = {}): TcQdisc {
+    return this.say(cake, parseCake(options))
+  }
+
+  tbf(options: TbfOptions): TcQdisc {
+    return this.say(tbf, parseTbf(options))
+  }
+
+  htb(options: HtbOptions = {}): TcQdisc {
+    return this.say(htb, parseHtb(options))
   }
 
   absent(): TcQdisc {
@@ -91,27 +138,29 @@ export class TcQdisc extends Task implements TcQdiscStart {
    * It needs systemd and udev, and is refused in the plan where they do not run. @default true
    */
   atBoot(keep = true): TcQdisc {
-    const contrary = keep && !this.wish
+    const contrary = keep && !this.wished
     return this.with<TcQdisc>({ isKeptAtBoot: keep }).wrong(
       contrary ? `tcQdisc ${this.id}: no qdisc cannot be kept at boot` : undefined,
     )
   }
 
   override get unfinished() {
-    const says = this.isAbsent || this.wish
-    return says ? undefined : `tcQdisc ${this.id} says no qdisc: .fqCodel(), or .absent()`
+    const says = this.isAbsent || this.wished
+    return says ? undefined : `tcQdisc ${this.id} says no qdisc: .fqCodel(), another kind, or .absent()`
   }
 
   get wishes(): readonly Wish[] {
     const device = this.id
-    const { wish } = this
-    const text = wish && this.isKeptAtBoot ? unitText(device, wish) : undefined
+    const { wished } = this
+    const text = wished && this.isKeptAtBoot ? unitText(device, wished) : undefined
     const unit = text === undefined ? absentFile : (now: FileState, as: Owner) => file(now, text, as)
     const target = wantedTarget(device)
     return [
-      ...(wish ? [look(kernelModule('sch_fq_codel'))] : []),
+      ...(wished ? [look(kernelQdiscs)] : []),
       ...(this.isKeptAtBoot ? [look(udev)] : []),
-      want(rootQdisc(device), (now) => asWished(device, wish, now), { whole: wish ?? 'absent' }),
+      want(rootQdisc(device), (now) => asWished(device, wished, now), {
+        whole: wished ? { kind: wished.discipline.kind, ...wished.wish } : 'absent',
+      }),
       want(wantedLink(device), this.isKeptAtBoot ? { type: 'link', target } : absentFile, { whole: this.isKeptAtBoot }),
       want(unitFile(device), unit, { whole: text ?? 'absent' }),
     ]
@@ -132,16 +181,14 @@ export class TcQdisc extends Task implements TcQdiscStart {
         ),
       )
     }
-    verdicts.push(...judgeRoot(device, root))
-    if (this.wish && now(kernelModule('sch_fq_codel')) === 'missing') {
-      verdicts.push(
-        refuse(
-          'The kernel of this host has no fq_codel.',
-          'Its module is sch_fq_codel; cloud kernels may bring it in a package of their own.',
-        ),
-      )
-    }
+    verdicts.push(...judgeRoot(device, root, this.wished))
+    if (this.wished) verdicts.push(...judgeKernel(now(kernelQdiscs), this.wished))
     return verdicts
+  }
+
+  private say<V extends Values>(discipline: Discipline<V>, { wish, problems }: Said<Values>): TcQdisc {
+    const set = this.with<TcQdisc>({ wished: { discipline: discipline as unknown as Discipline, wish } })
+    return problems.reduce((task, problem) => task.wrong(`tcQdisc ${this.id}: ${problem}`), set)
   }
 }
 
@@ -150,52 +197,19 @@ interface Owner {
   readonly group: string
 }
 
-function asWished(device: string, wish: Partial<FqCodel> | undefined, now: RootQdisc): RootQdisc {
-  if (!wish) return now.type === 'added' ? kernelDefault : now
+function asWished(device: string, wished: Wished | undefined, now: RootQdisc): RootQdisc {
+  if (!wished) return now.type === 'added' ? kernelDefault : now
   if (now.type === 'absent') throw missing(device, now.devices)
-  const is = asFqCodel(now)
-  const options: FqCodel = { ...fqCodelDefaults, ...(is && { quantum: is.quantum }), ...wish }
-  return isDeepStrictEqual(is, options) ? now : { type: 'added', kind: 'fq_codel', options, children: 0 }
+  const { discipline, wish } = wished
+  const is = valuesOf(now, discipline)
+  const options = discipline.complete(wish, is)
+  return isDeepStrictEqual(is, options) ? now : { type: 'added', kind: discipline.kind, options, children: 0 }
 }
 
 function missing(device: string, devices: readonly string[]): Failure {
   const near = nearest(device, devices)
   const hint = `${near ? `Did you mean ${near}? ` : ''}The host has ${devices.join(', ')}; facts.need.defaultInterface is the one of its default route.`
   return new Failure('E_REFUSED', `This host has no network device ${device}.`, { hint })
-}
-
-/** What would be lost with the qdisc that is there. */
-function judgeRoot(device: string, root: PresentQdisc): readonly Verdict[] {
-  if (root.kind === 'mq') {
-    const hint =
-      "sysctl(…).set('net.core.default_qdisc', 'fq_codel') gives each queue its own, for devices that appear from then on."
-    return [
-      refuse(
-        `${device} has a queue for each processor (mq); one fq_codel at the root would put them all behind one lock.`,
-        hint,
-      ),
-    ]
-  }
-  if (root.type === 'added' && (classful.includes(root.kind) || root.children !== 0)) {
-    const below =
-      root.children === 0 ? 'classes' : `${root.children === 1 ? 'a qdisc' : `${root.children} qdiscs`} below it`
-    return [
-      refuse(
-        `${device} has ${root.kind} at its root, whose classes and limits would be lost.`,
-        `It has ${below}. Take it away first where nobody needs it: tc qdisc del dev ${device} root`,
-      ),
-    ]
-  }
-  if (isRestorable(root)) return []
-  return [irreversible(`${device} has ${root.kind}, of which tc does not show all that is needed to put it back`)]
-}
-
-function unkept(device: string, systemd: boolean): Verdict {
-  const lacks = systemd ? 'udev, which announces devices to systemd, does not run' : 'systemd does not run'
-  return refuse(
-    `On this host ${lacks}, so nothing would put the qdisc back on ${device} at boot.`,
-    'Say `.atBoot(false)` to set it now only.',
-  )
 }
 
 function file(now: FileState, text: string, { user, group }: Owner): FileState {

@@ -4,8 +4,10 @@ import { knownAfterApply } from '../../dsl/known-after.ts'
 import type { Resource } from '../../dsl/resource.ts'
 import { Failure } from '../../errors/failure.ts'
 import { type Collector, type Output, Probe, tail, unparsable } from '../../probe/probe.ts'
-import { type Script, sh } from '../../shell/script.ts'
-import { type FqCodel, type FqCodelJson, fqCodelWords, isChangeable, readFqCodel, showFqCodel } from './fq-codel.ts'
+import { lines, type Script, sh } from '../../shell/script.ts'
+import type { Discipline, Row, Values } from './discipline.ts'
+import { disciplineOf } from './disciplines.ts'
+import { type FqCodel, fqCodelWords } from './fq-codel.ts'
 
 /** What is at the root of a device. */
 export type RootQdisc =
@@ -16,10 +18,12 @@ export interface PresentQdisc {
   /** `default` where nobody put it there: its handle is `0:`. */
   readonly type: 'default' | 'added'
   readonly kind: string
-  /** Those of fq_codel in its own terms, those of other kinds as `tc -j` prints them. */
-  readonly options: Readonly<Record<string, unknown>> | typeof knownAfterApply
-  /** Qdiscs that hang below this one. */
+  /** Those of a kind that a play can say in its own terms, those of others as `tc -j` prints them. */
+  readonly options: Values | typeof knownAfterApply
+  /** What hangs below this one and is not a part of its options: qdiscs, and classes of htb. */
   readonly children: number | typeof knownAfterApply
+  /** Of a kind that a play can say, with something that it cannot say and that would be lost. */
+  readonly foreign?: true
 }
 
 /** The kernel's default on an Ethernet device of a host that nobody tuned. */
@@ -54,31 +58,43 @@ export function rootQdisc(device: string): Resource<RootQdisc> {
   }
 }
 
-/** The parameters where it is fq_codel. */
-export function asFqCodel(qdisc: RootQdisc): FqCodel | undefined {
-  return qdisc.type !== 'absent' && qdisc.kind === 'fq_codel' ? (qdisc.options as FqCodel) : undefined
+/** The parameters where it is of the kind, and wholly known. */
+export function valuesOf(qdisc: RootQdisc, { kind }: Discipline): Values | undefined {
+  const isKnown = qdisc.type !== 'absent' && qdisc.kind === kind && !qdisc.foreign
+  return isKnown ? (qdisc.options as Values) : undefined
+}
+
+/** What it is, where it is of a kind that a play can say, and wholly known. */
+function known(qdisc: PresentQdisc): Discipline | undefined {
+  return qdisc.foreign || qdisc.options === knownAfterApply ? undefined : disciplineOf(qdisc.kind)
 }
 
 /** Whether what is there could be put back. */
-export function isRestorable({ type, kind }: PresentQdisc): boolean {
-  return type === 'default' || kind === 'fq_codel' || simple.includes(kind)
+export function isRestorable(qdisc: PresentQdisc): boolean {
+  if (qdisc.type === 'default' || simple.includes(qdisc.kind)) return true
+  return known(qdisc) !== undefined && qdisc.children === 0
 }
 
 /** Kinds whose only option is `limit`. */
 const simple = ['pfifo', 'bfifo']
 
-/** The names of all devices, a question mark, and the qdiscs of all devices as JSON. A device that was never up has none there. */
+/**
+ * The names of all devices, a question mark, and the qdiscs of all devices as JSON; where one is htb, the classes of the
+ * devices that are asked for. A device that was never up has no qdisc there. `-r` gives the bucket of tbf as the kernel keeps it,
+ * and `-d` all that would be lost with it.
+ */
 const qdiscs: Collector<string, RootQdisc> = {
   name: 'tc qdisc',
-  ask: () => sh`command -v tc >/dev/null || { echo 'tc: not found' >&2; exit 127; }
+  ask: (devices) => sh`command -v tc >/dev/null || { echo 'tc: not found' >&2; exit 127; }
 while read -r d _; do
   case $d in *:) printf '%s\n' "$d" ;; esac
 done </proc/net/dev
-echo '?'
-tc -j qdisc show`,
+q=$(tc -j -d -r qdisc show) || exit
+printf '?\n%s\n' "$q"
+case $q in *'"htb"'*) for d in ${devices}; do printf '?%s\n' "$d"; tc class show dev "$d" 2>/dev/null; done ;; esac; :`,
   answers(output, devices) {
     if (output.status !== 0) throw unreadable(output)
-    const [head, json] = split(output.stdout.toString())
+    const [head, json, classes] = split(output.stdout.toString())
     const rows = parseRows(json)
     if (!rows) throw unparsable('tc -j qdisc show', output)
     const names = [
@@ -92,23 +108,23 @@ tc -j qdisc show`,
     ]
     return devices.map((device) => {
       if (!names.includes(device)) return { type: 'absent', devices: names }
-      return present(rows.filter(({ dev }) => dev === device))
+      return present(
+        rows.filter(({ dev }) => dev === device),
+        classes.get(device) ?? 0,
+      )
     })
   },
 }
 
-interface Row {
-  readonly kind: string
-  readonly handle: string
-  readonly dev: string
-  readonly root?: boolean
-  readonly parent?: string
-  readonly options?: Readonly<Record<string, unknown>>
-}
-
-function split(text: string): [head: string, json: string] {
+/** The last part: the number of classes by device. */
+function split(text: string): [head: string, json: string, classes: ReadonlyMap<string, number>] {
   const at = text.startsWith('?\n') ? -1 : text.indexOf('\n?\n')
-  return [text.slice(0, Math.max(at, 0)), text.slice(at + 3)]
+  const [json = '', ...devices] = text.slice(at + 3).split('\n?')
+  const classes = devices.map((part): [string, number] => {
+    const [device = '', ...all] = part.split('\n')
+    return [device, all.filter((line) => line.startsWith('class htb ')).length]
+  })
+  return [text.slice(0, Math.max(at, 0)), json, new Map(classes)]
 }
 
 function parseRows(json: string): readonly Row[] | undefined {
@@ -119,19 +135,21 @@ function parseRows(json: string): readonly Row[] | undefined {
   }
 }
 
-function present(rows: readonly Row[]): PresentQdisc {
+function present(rows: readonly Row[], classes: number): PresentQdisc {
   const root = rows.find((row) => row.root)
   // A device that was never up has a qdisc that tc does not show.
   if (!root) return { type: 'default', kind: 'noop', options: {}, children: 0 }
   const isDefault = root.handle === '0:'
   const below = rows.filter(({ parent }) => parent?.startsWith(isDefault ? ':' : root.handle))
-  const options = root.options ?? {}
-  return {
-    type: isDefault ? 'default' : 'added',
-    kind: root.kind,
-    options: root.kind === 'fq_codel' ? readFqCodel(options as unknown as FqCodelJson) : options,
-    children: below.length,
+  const type = isDefault ? 'default' : 'added'
+  const { kind, options = {} } = root
+  const discipline = disciplineOf(kind)
+  const values = discipline?.read(options, below)
+  if (!values) {
+    return { type, kind, options, children: below.length, ...(discipline && { foreign: true }) }
   }
+  if (discipline?.hasClasses) return { type, kind, options: values, children: Math.max(classes, below.length) }
+  return { type, kind, options: values, children: discipline?.child?.(values) ? 0 : below.length }
 }
 
 function unreadable(output: Output): Failure {
@@ -144,31 +162,45 @@ function unreadable(output: Output): Failure {
 function write(device: string, to: RootQdisc, from: RootQdisc): Script {
   if (to.type === 'absent') throw new Failure('E_REFUSED', `The device ${device} cannot be taken away.`)
   if (to.type === 'default') return sh`tc qdisc del dev ${device} root`.touches()
-  const values = asFqCodel(to)
-  if (values) return writeFqCodel(device, values, from).touches()
+  const discipline = known(to)
+  if (discipline) {
+    const now = from.type === 'added' ? valuesOf(from, discipline) : undefined
+    return move(device, discipline, to.options as Values, now).touches()
+  }
   if (!simple.includes(to.kind))
     throw new Failure('E_REFUSED', `A ${to.kind} qdisc cannot be put back from what tc shows of it.`)
   return sh`tc qdisc replace dev ${device} root ${to.kind} limit ${String((to.options as { limit?: number }).limit)}`.touches()
 }
 
-function writeFqCodel(device: string, to: FqCodel, from: RootQdisc): Script {
-  const now = from.type === 'added' ? asFqCodel(from) : undefined
-  if (!now) return sh`tc qdisc replace dev ${device} root fq_codel ${fqCodelWords(to, { flows: true })}`
-  if (isChangeable(now, to))
-    return sh`tc qdisc replace dev ${device} root fq_codel ${fqCodelWords(to, { flows: false })}`
+/** From one of the same kind, or from whatever else is there. */
+function move(device: string, discipline: Discipline, to: Values, now: Values | undefined): Script {
+  const { kind } = discipline
+  const child = discipline.child?.(to)
+  if (now && discipline.isChangeable(now, to)) {
+    const root = sh`tc qdisc replace dev ${device} root ${kind} ${discipline.words(to, { making: false })}`
+    if (!child) return root
+    return lines(sh`set -- $(tc qdisc show dev ${device} root)`, root, below(device, sh`"$3"`, child, { flows: false }))
+  }
+  const making = discipline.words(to, { making: true })
+  if (!now && !child) return sh`tc qdisc replace dev ${device} root ${kind} ${making}`
   // What can be said only when it is made needs a new one: another handle makes one, in one step.
-  return sh`set -- $(tc qdisc show dev ${device} root)
+  return lines(
+    sh`set -- $(tc qdisc show dev ${device} root)
 if [ "$3" = 1: ]; then h=2:; else h=1:; fi
-tc qdisc replace dev ${device} root handle "$h" fq_codel ${fqCodelWords(to, { flows: true })}`.called(
-    `tc qdisc replace dev ${device} root fq_codel`,
-  )
+tc qdisc replace dev ${device} root handle "$h" ${kind} ${making}`,
+    ...(child ? [below(device, sh`"$h"`, child, { flows: true })] : []),
+  ).called(`tc qdisc replace dev ${device} root ${kind}`)
+}
+
+function below(device: string, handle: Script, child: Partial<FqCodel>, how: { readonly flows: boolean }): Script {
+  return sh`[ $? -eq 0 ] && tc qdisc replace dev ${device} parent ${handle} fq_codel ${fqCodelWords(child, how)}`
 }
 
 function show(qdisc: RootQdisc): string {
   if (qdisc.type === 'absent') return 'no such device'
-  const fqCodel = asFqCodel(qdisc)
-  if (fqCodel) return showFqCodel(fqCodel)
   if (qdisc.kind === knownAfterApply) return "the kernel's default"
+  const discipline = known(qdisc)
+  if (discipline) return discipline.show(qdisc.options as Values)
   if (qdisc.type === 'default') return qdisc.kind
   const options = Object.entries(qdisc.options).filter(
     ([, value]) => typeof value === 'number' || typeof value === 'string',

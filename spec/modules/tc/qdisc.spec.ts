@@ -1,26 +1,19 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { knownAfterApply } from '../../../dsl/known-after.ts'
 import type { Task } from '../../../dsl/task.ts'
 import type { Failure } from '../../../errors/failure.ts'
 import { command, sh, shape, tcQdisc } from '../../../index.ts'
+import type { TcQdisc } from '../../../modules/tc/qdisc.ts'
 import { fileAt } from '../../../modules/file.ts'
 import { udev, unitFile, unitText, wantedLink } from '../../../modules/tc/boot-unit.ts'
-import {
-  type FqCodel,
-  fqCodelDefaults,
-  type FqCodelOptions,
-  parseFqCodel,
-  readFqCodel,
-} from '../../../modules/tc/fq-codel.ts'
-import { kernelModule } from '../../../modules/tc/kernel-module.ts'
-import { type PresentQdisc, type RootQdisc, rootQdisc } from '../../../modules/tc/root-qdisc.ts'
+import { cakeDefaults } from '../../../modules/tc/cake.ts'
+import { type FqCodel, fqCodelDefaults, type FqCodelOptions } from '../../../modules/tc/fq-codel.ts'
+import { htbDefaults } from '../../../modules/tc/htb.ts'
+import { kernelQdiscs } from '../../../modules/tc/kernel-qdiscs.ts'
+import { type PresentQdisc, rootQdisc } from '../../../modules/tc/root-qdisc.ts'
 import { mockHost } from '../../../testing/mock-host.ts'
 import { run } from '../../../testing/run.ts'
-import { shells } from '../../connection/shells.ts'
-import { answers, inShell, readScript } from '../answers.ts'
 
-const fixture = (name: string) => readFileSync(new URL(`../../fixtures/tc/${name}`, import.meta.url))
 const problems = (task: { problems: readonly Failure[] }) => task.problems.map(({ message }) => message)
 const tuned = tcQdisc('eth0').fqCodel({ limit: 10_240, target: '5ms', interval: '100ms', ecn: true })
 const eth0 = rootQdisc('eth0')
@@ -32,6 +25,8 @@ const added = (options: Partial<FqCodel> = {}): PresentQdisc => ({
   options: { ...fqCodelDefaults, quantum: 1514, ...options },
   children: 0,
 })
+const unitOf = (task: TcQdisc) => unitText(task.id, task.wished!)
+const smart = tcQdisc('eth0').tbf({ rate: '8mbit', burst: '32KiB', fqCodel: { target: '5ms' } })
 const plan = async (task: Task, host = mockHost('web1')) => (await run(task, host, { check: true })).tasks[0]!
 
 describe('tcQdisc()', () => {
@@ -39,7 +34,7 @@ describe('tcQdisc()', () => {
     // @ts-expect-error -- an unfinished chain is not assignable to Task
     const unfinished: Task = tcQdisc('eth0')
     await expect(run(unfinished, mockHost('web1'))).rejects.toThrow(
-      'tcQdisc eth0 says no qdisc: .fqCodel(), or .absent()',
+      'tcQdisc eth0 says no qdisc: .fqCodel(), another kind, or .absent()',
     )
   })
 
@@ -141,14 +136,19 @@ describe('tcQdisc() in the plan', () => {
     expect(result.tasks[1]).toMatchObject({ outcome: 'changed', failure: undefined })
   })
 
-  it.each<[string, number, string]>([
-    ['htb', 1, 'It has a qdisc below it. Take it away first where nobody needs it: tc qdisc del dev eth0 root'],
-    ['tbf', 0, 'It has classes. Take it away first where nobody needs it: tc qdisc del dev eth0 root'],
-    ['sfq', 2, 'It has 2 qdiscs below it. Take it away first where nobody needs it: tc qdisc del dev eth0 root'],
-  ])('refuses to lose the classes of %s', async (kind, children, hint) => {
-    const host = mockHost('web1').has(eth0, { type: 'added', kind, options: {}, children })
+  it.each<[string, Partial<PresentQdisc>, string]>([
+    ['htb', { options: htbDefaults, children: 1 }, 'a class below it'],
+    ['htb', { options: htbDefaults, children: 2 }, '2 classes below it'],
+    ['tbf', { foreign: true }, 'parameters that a play cannot say'],
+    ['tbf', { foreign: true, children: 1 }, 'a qdisc below it'],
+    ['prio', {}, 'classes'],
+    ['sfq', { children: 2 }, '2 qdiscs below it'],
+    ['mq', { children: 4 }, '4 qdiscs below it'],
+  ])('refuses to lose the classes of %s %j', async (kind, qdisc, has) => {
+    const host = mockHost('web1').has(eth0, { type: 'added', kind, options: {}, children: 0, ...qdisc })
     const message = `eth0 has ${kind} at its root, whose classes and limits would be lost.`
-    expect((await plan(tuned, host)).failure).toMatchObject({ code: 'E_REFUSED', message, hint })
+    const hint = `It has ${has}. Take it away first where nobody needs it: tc qdisc del dev eth0 root`
+    expect((await plan(smart, host)).failure).toMatchObject({ code: 'E_REFUSED', message, hint })
     expect((await plan(tcQdisc('eth0').absent(), host)).failure).toMatchObject({ message })
   })
 
@@ -161,10 +161,15 @@ describe('tcQdisc() in the plan', () => {
   })
 
   it('refuses where the kernel has no such kind, which tc tells only afterwards', async () => {
-    const host = mockHost('web1').has(kernelModule('sch_fq_codel'), 'missing')
-    expect((await plan(tuned, host)).failure).toMatchObject({ message: 'The kernel of this host has no fq_codel.' })
-    const done = mockHost('web1').has(kernelModule('sch_fq_codel'), 'missing').has(eth0, added())
-    expect((await plan(tuned, done)).failure).toBeUndefined()
+    const host = () => mockHost('web1').has(kernelQdiscs, ['cake', 'tbf'])
+    expect((await plan(tuned, host())).failure).toMatchObject({
+      message: 'The kernel of this host has no fq_codel.',
+      hint: 'It has cake, tbf. The module is sch_fq_codel; cloud kernels may bring it in a package of their own.',
+    })
+    expect((await plan(tuned, host().has(eth0, added()))).failure).toBeUndefined()
+    expect((await plan(smart, host())).failure?.message).toBe('The kernel of this host has no fq_codel.')
+    expect((await plan(tcQdisc('eth0').htb(), host())).failure?.message).toBe('The kernel of this host has no htb.')
+    expect((await plan(tuned, mockHost('web1').has(kernelQdiscs, 'unknown'))).failure).toBeUndefined()
   })
 
   it('refuses a unit that would never start: without udev there are no device units', async () => {
@@ -199,178 +204,70 @@ describe('tcQdisc() in the plan', () => {
   })
 })
 
-describe('rootQdisc()', () => {
-  const default_ = { type: 'default', children: 0 } as const
+describe('a shaper', () => {
+  const htb = tcQdisc('eth0').htb({ default: '0x10' })
+  const mq: PresentQdisc = { type: 'default', kind: 'mq', options: {}, children: 4 }
 
-  it('reads all devices from one answer of tc', () => {
-    const devices = ['lo', 'vec0', 'd0', 't0', 'v0', 'p0', 'q0', 'f0', 'eth9']
-    expect(answers(devices.map(rootQdisc), { stdout: fixture('read-bookworm.out') })).toEqual([
-      { ...default_, kind: 'noqueue', options: {} },
-      {
-        ...default_,
-        kind: 'pfifo_fast',
-        options: { bands: 3, priomap: [1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1], multiqueue: false },
-      },
-      // clsact hangs at the device, not below the root.
-      expect.objectContaining({ type: 'added', kind: 'htb', children: 1 }),
-      { type: 'added', kind: 'tbf', options: { rate: 1_000_000, burst: 10_240, lat: 50_000 }, children: 0 },
-      { type: 'added', kind: 'mq', options: {}, children: 4 },
-      { type: 'added', kind: 'pfifo', options: { limit: 50 }, children: 0 },
-      added({ flows: 2048, quantum: 300, target: 20_000, ecn: false, ceThreshold: 1000, ceSelector: '1/3' }),
-      // A device that was never up.
-      { ...default_, kind: 'noop', options: {} },
-      { type: 'absent', devices: ['lo', 'vec0', 'd0', 'v1', 'v0', 'f0', 't0', 'p0', 'q0'] },
-    ] satisfies RootQdisc[])
-  })
-
-  it('reads the same of a newer tc', () => {
-    expect(answers([rootQdisc('vec0')], { stdout: fixture('read-sid.out') })).toEqual([added()])
-  })
-
-  it('says what is missing', () => {
-    expect(answers([eth0], { status: 127, stderr: 'tc: not found\n' })).toEqual([
-      expect.objectContaining({ code: 'E_UNREADABLE', message: 'tc is not installed on this host.' }),
-    ])
-    expect(answers([eth0], { stdout: Buffer.from('lo:\n?\nqdisc noqueue 0: dev lo') })).toEqual([
-      expect.objectContaining({ code: 'E_PROBE_UNPARSABLE' }),
-    ])
-  })
-
-  it('shows a qdisc as tc would', () => {
-    expect(eth0.show!(added())).toBe('fq_codel limit 10240 target 5ms interval 100ms ecn')
-    expect(
-      eth0.show!(
-        added({ flows: 2048, quantum: 300, target: 3333, interval: 10_000_000, memoryLimit: 1, dropBatch: 1 }),
-      ),
-    ).toBe('fq_codel limit 10240 flows 2048 target 3333us interval 10s quantum 300 memory_limit 1 drop_batch 1 ecn')
-    expect(eth0.show!(added({ ecn: false, ceThreshold: 1000, ceSelector: '1/3' }))).toBe(
-      'fq_codel limit 10240 target 5ms interval 100ms ce_threshold 1ms ce_threshold_selector 1/3 noecn',
-    )
-  })
-
-  const all = 'limit 10240 target 5000us interval 100000us quantum 1514 memory_limit 33554432 drop_batch 64 ecn'
-
-  it.each<[string, RootQdisc, RootQdisc, string]>([
-    [
-      'a new one, with flows',
-      added({ quantum: knownAfterApply }),
-      { type: 'default', kind: 'pfifo_fast', options: {}, children: 0 },
-      'tc qdisc replace dev eth0 root fq_codel limit 10240 flows 1024 target 5000us interval 100000us memory_limit 33554432 drop_batch 64 ecn',
-    ],
-    [
-      // The kernel refuses the word flows for one that is there, with the number that it has, too.
-      'a change, without flows',
-      added(),
-      added({ limit: 1000 }),
-      `tc qdisc replace dev eth0 root fq_codel ${all}`,
-    ],
-    [
-      // «RTNETLINK answers: Invalid argument» without a new handle.
-      'what is said at the making only, by a new handle in one step',
-      added(),
-      added({ flows: 2048 }),
-      `set -- $(tc qdisc show dev eth0 root)
-if [ "$3" = 1: ]; then h=2:; else h=1:; fi
-tc qdisc replace dev eth0 root handle "$h" fq_codel ${all.replace('10240', '10240 flows 1024')}`,
-    ],
-    [
-      'a threshold that goes, the same way',
-      added(),
-      added({ ceThreshold: 1000 }),
-      `set -- $(tc qdisc show dev eth0 root)
-if [ "$3" = 1: ]; then h=2:; else h=1:; fi
-tc qdisc replace dev eth0 root handle "$h" fq_codel ${all.replace('10240', '10240 flows 1024')}`,
-    ],
-    [
-      'the default, by taking away',
-      { type: 'default', kind: 'pfifo_fast', options: {}, children: 0 },
-      added(),
-      'tc qdisc del dev eth0 root',
-    ],
-    [
-      'a recorded kind',
-      { type: 'added', kind: 'pfifo', options: { limit: 50 }, children: 0 },
-      added(),
-      'tc qdisc replace dev eth0 root pfifo limit 50',
-    ],
-  ])('writes %s', (_, to, from, text) => {
-    const script = eth0.write!(to, from)
-    expect(script.text).toBe(text)
-    expect(script.touched).toEqual([])
-  })
-
-  it('quotes a device', () => {
-    const { text } = rootQdisc("a'b;c").write!({ type: 'default', kind: '', options: {}, children: 0 }, added())
-    expect(text).toBe(`tc qdisc del dev 'a'\\''b;c' root`)
-  })
-
-  describe.each(shells)('in $title', ({ name, there }) => {
-    const tc = `case $* in
-  '-j qdisc show') echo '[{"kind":"fq_codel","handle":"1:","dev":"lo","root":true,"options":{"limit":7}}]' ;;
-  'qdisc show dev lo root') echo 'qdisc fq_codel 1: root refcnt 2 limit 10240p flows 2048' ;;
-  *) echo "$*" ;;
-esac`
-
-    it.skipIf(!there)('reads the devices of this machine', () => {
-      const output = inShell(name, readScript([eth0]), { tc })
-      const [lo, none] = answers([rootQdisc('lo'), rootQdisc('nosuch')], output)
-      expect(lo).toMatchObject({ type: 'added', kind: 'fq_codel', options: { limit: 7 } })
-      expect(none).toMatchObject({ type: 'absent', devices: expect.arrayContaining(['lo']) })
+  it('is one value with the fq_codel behind it', async () => {
+    const host = mockHost('web1')
+    const result = await run(smart, host)
+    expect(result.changes[0]).toMatchObject({
+      before: 'pfifo_fast',
+      after: 'tbf rate 8mbit burst 32KiB with fq_codel limit 10240 target 5ms interval 100ms ecn',
     })
-
-    it.skipIf(!there)('makes anew under a handle that is free', () => {
-      const { stdout } = inShell(name, rootQdisc('lo').write!(added(), added({ flows: 2048 })), { tc })
-      expect(stdout.toString()).toMatch(/^qdisc replace dev lo root handle 2: fq_codel limit 10240 flows 1024 /)
-    })
-
-    it.skipIf(!there)('tells whether the kernel has a module', () => {
-      const [value] = answers(
-        [kernelModule('nosuch_module')],
-        inShell(name, readScript([kernelModule('nosuch_module')])),
-      )
-      expect(['missing', 'unknown']).toContain(value)
+    expect((await run(smart, host)).recap.hosts.changed).toBe(0)
+    const rate = tcQdisc('eth0').tbf({ rate: '9mbit', burst: '32KiB', fqCodel: { target: '5ms' } })
+    expect((await run(rate, host)).changes[0]).toMatchObject({
+      after: 'tbf rate 9mbit burst 32KiB with fq_codel limit 10240 target 5ms interval 100ms ecn',
     })
   })
-})
 
-describe('times of fq_codel', () => {
-  // What kernels printed for what they were given.
-  const printed: readonly (readonly [number, number])[] = [
-    [2, 1],
-    [3, 2],
-    [7, 6],
-    [100, 99],
-    [999, 998],
-    [1000, 999],
-    [1024, 1024],
-    [1025, 1024],
-    [4998, 4997],
-    [4999, 4998],
-    [5000, 4999],
-    [5001, 5000],
-    [20_000, 19_999],
-    [33_333, 33_332],
-    [123_456, 123_455],
-    [1_000_000, 999_999],
-    [10_000_000, 10_000_000],
-  ]
-  const json = { limit: 1, flows: 1, quantum: 256, interval: 99_999, memory_limit: 1, drop_batch: 1 }
-
-  it.each(printed)('takes %i us, which the kernel prints as %i, for the same', (us, target) => {
-    const declared = parseFqCodel({ target: `${us}us` }).wish.target
-    expect(readFqCodel({ ...json, target }).target).toBe(declared)
+  it('gives way to another kind, and can be put back, where all of it is known', async () => {
+    const host = mockHost('web1')
+    await run(smart, host)
+    const result = await plan(tuned, host)
+    expect([result.failure, result.irreversible]).toEqual([undefined, []])
   })
 
-  it('never writes a print back, which would lose a step each time: 4999, 4998, 4997', () => {
-    expect(readFqCodel({ ...json, target: 4999 }).target).toBe(5000)
-    expect(readFqCodel({ ...json, target: 0 }).target).toBe(1)
+  it('is told to put the queues of a multiqueue device behind one lock, which is what shaping does', async () => {
+    for (const task of [smart, htb, tcQdisc('eth0').cake({ bandwidth: '1gbit' })]) {
+      const result = await plan(task, mockHost('web1').has(eth0, mq))
+      expect([result.failure, result.notes]).toEqual([undefined, ['all queues of eth0 (mq) come behind one lock']])
+    }
+    for (const task of [tcQdisc('eth0').cake(), tcQdisc('eth0').fq()]) {
+      const { failure } = await plan(task, mockHost('web1').has(eth0, mq))
+      expect(failure?.message).toMatch(/one (cake|fq) at the root would put them all behind one lock/)
+    }
+  })
+
+  it('htb leaves the classes that others made, and refuses other parameters while there are any', async () => {
+    const has = (options: object, children: number): PresentQdisc => ({
+      type: 'added',
+      kind: 'htb',
+      options: { ...htbDefaults, directQlen: 1000, ...options },
+      children,
+    })
+    const done = mockHost('web1').has(eth0, has({ default: 0x10 }, 3))
+    expect((await run(htb.atBoot(false), done)).recap.hosts.changed).toBe(0)
+    const other = mockHost('web1').has(eth0, has({ default: 0x20 }, 3))
+    expect((await plan(htb, other)).failure?.hint).toMatch(/^It has 3 classes below it\./)
+    const bare = mockHost('web1').has(eth0, has({ default: 0x20 }, 0))
+    await run(htb, bare)
+    expect(bare.holds(eth0)).toEqual(has({ default: 0x10 }, 0))
+  })
+
+  it('of cake owns every parameter', async () => {
+    const options = { ...cakeDefaults, bandwidth: 1_000_000, nat: true, memoryLimit: 4_194_304, rest: 'fwmark 0xff' }
+    const host = mockHost('web1').has(eth0, { type: 'added', kind: 'cake', options, children: 0 })
+    await run(tcQdisc('eth0').cake({ bandwidth: '16mbit' }), host)
+    expect(host.holds(eth0)).toMatchObject({ options: { ...cakeDefaults, bandwidth: 2_000_000 } })
   })
 })
 
 describe('the unit of tcQdisc()', () => {
   it('is bound to the device, and leaves to the kernel what the play does not say', () => {
     expect(
-      unitText('eth0', { limit: 10_240, target: 5000, ecn: true }),
+      unitOf(tcQdisc('eth0').fqCodel({ limit: 10_240, target: '5ms', ecn: true })),
     ).toBe(`# Managed by fleetplay: changes made here are overwritten.
 [Unit]
 Description=fq_codel on eth0
@@ -388,13 +285,57 @@ WantedBy=sys-subsystem-net-devices-eth0.device
   })
 
   it('can be started again, though flows are refused for a qdisc that is there', () => {
-    expect(unitText('eth0', { flows: 2048 })).toContain(
+    expect(unitOf(tcQdisc('eth0').fqCodel({ flows: 2048 }))).toContain(
       'ExecStartPre=-tc qdisc del dev eth0 root\nExecStart=tc qdisc replace dev eth0 root fq_codel flows 2048\n',
     )
   })
 
+  it.each<[string, TcQdisc, readonly string[]]>([
+    [
+      'tbf with its queue, under a handle that both commands know',
+      smart,
+      [
+        'ExecStart=tc qdisc replace dev eth0 root handle 1: tbf rate 1000000bps burst 32768 limit 32768',
+        'ExecStart=tc qdisc replace dev eth0 parent 1: fq_codel target 5000us',
+      ],
+    ],
+    [
+      'flows of the queue, which only a new one takes',
+      tcQdisc('eth0').tbf({ rate: '8mbit', burst: '32KiB', fqCodel: { flows: 64 } }),
+      [
+        'ExecStartPre=-tc qdisc del dev eth0 root',
+        'ExecStart=tc qdisc replace dev eth0 root handle 1: tbf rate 1000000bps burst 32768 limit 32768',
+        'ExecStart=tc qdisc replace dev eth0 parent 1: fq_codel flows 64',
+      ],
+    ],
+    [
+      'cake',
+      tcQdisc('eth0').cake({ bandwidth: '8mbit', nat: true }),
+      ['ExecStart=tc qdisc replace dev eth0 root cake bandwidth 1000000bps nat'],
+    ],
+    [
+      'fq',
+      tcQdisc('eth0').fq({ maxrate: '8mbit', pacing: false }),
+      ['ExecStart=tc qdisc replace dev eth0 root fq maxrate 1000000bps nopacing'],
+    ],
+    [
+      'htb, which is let be where it is there, for a new one has no classes',
+      tcQdisc('eth0').htb({ default: '0x10' }),
+      [
+        `ExecCondition=sh -c "! tc qdisc show dev $$1 root | grep -q '^qdisc htb '" sh eth0`,
+        'ExecStart=tc qdisc replace dev eth0 root htb default 0x10',
+      ],
+    ],
+  ])('puts %s', (_, task, commands) => {
+    expect(
+      unitOf(task)
+        .split('\n')
+        .filter((line) => line.startsWith('Exec')),
+    ).toEqual(commands)
+  })
+
   it('escapes names as systemd does', () => {
-    const text = unitText('br-a$%"', {})
+    const text = unitOf(tcQdisc('br-a$%"').fqCodel())
     expect(text).toContain('BindsTo=sys-subsystem-net-devices-br\\x2da\\x24\\x25\\x22.device')
     expect(text).toContain('ExecStart=tc qdisc replace dev "br-a$$%%\\"" root fq_codel\n')
     expect(wantedLink('br-lan').key).toBe(
@@ -405,7 +346,7 @@ WantedBy=sys-subsystem-net-devices-eth0.device
 
   it('is told to systemd, the link before the unit, so that one reading takes both', () => {
     expect(tuned.wishes.map(({ resource }) => resource.key)).toEqual([
-      'module:sch_fq_codel',
+      'module:sch_*',
       'udev:running',
       'qdisc:eth0',
       `file:${wanted}`,
