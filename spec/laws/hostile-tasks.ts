@@ -114,11 +114,34 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.systemdDropIn('law', 'law').section('Service', { Environment: text }),
     () => words.systemdDropIn('law', 'law').section(text, { [text]: 'x' }),
   ],
+  systemdService: (text) => [
+    () => words.systemdService(text).runs('/bin/true'),
+    () => words.systemdService('law').runs(text),
+    () => words.systemdService('law').runs(['/bin/true', text]),
+    () => words.systemdService('law').runs('/bin/true').as(text, text),
+    () =>
+      words
+        .systemdService('law')
+        .runs('/bin/true')
+        .environment({ LAW: text })
+        .workingDirectory(`/${text}`)
+        .hardened({ writes: [`/srv/${text}`] })
+        .stopped(),
+    () => words.systemdService('law').runs('/bin/true').environmentFile(`/etc/${text}`),
+    () => words.systemdService('law').runs('/bin/true').section('Unit', { Description: text }),
+    () => words.systemdService(text).absent(),
+  ],
   systemdSocket: (text) => [
     () => words.systemdSocket(text).listenStream('/run/law.sock'),
     () => words.systemdSocket('law').listenStream(`/run/${text}`).owner(text, text),
     () => words.systemdSocket('law').listenStream(text).service(text),
     () => words.systemdSocket(text).absent(),
+  ],
+  systemdTimer: (text) => [
+    () => words.systemdTimer(text).onCalendar('daily'),
+    () => words.systemdTimer('law').onCalendar(text),
+    () => words.systemdTimer('law').onCalendar('daily').starts(text),
+    () => words.systemdTimer(text).absent(),
   ],
   systemdUnit: (text) => [
     () => words.systemdUnit(text).section('Service', { ExecStart: '/bin/true' }),
