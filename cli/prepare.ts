@@ -1,5 +1,7 @@
 /** A play and an inventory, loaded and checked against each other: every mistake at once, before any connection. */
 
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import { select } from '../dsl/pattern.ts'
 import type { CompiledTask } from '../engine/compile.ts'
@@ -74,17 +76,29 @@ export async function prepare(name: string, options: InventoryOptions & ChoiceOp
   // What a play makes of variables that are wrong is no news.
   problems.push(...aimProblems.filter(({ code }) => unresolved.length === 0 || code !== 'E_PLAY_THREW'))
   problems.push(...misspeltTags(play, hosts, options))
+  const meant = stages?.flat() ?? []
+  const names = new Set(meant.flatMap((stage) => stage.hosts.map((host) => host.name)))
+  const aimed = hosts.filter((host) => names.has(host.name))
+  problems.push(...missingKeys(aimed).map((problem) => problem.at(inventory.inventory.origin.place)))
   if (!stages || problems.length > 0) throw new Mistakes(unique(problems))
 
-  const meant = stages.flat()
-  const names = new Set(meant.flatMap((stage) => stage.hosts.map((host) => host.name)))
   return {
     play,
     inventory: { ...inventory, hosts },
-    aimed: hosts.filter((host) => names.has(host.name)),
+    aimed,
     tasks: meant.reduce((sum, { tasks }) => sum + tasks.length, 0),
     stages,
   }
+}
+
+/** Private keys that the inventory names and that are not there; one that ssh_config names may be missing. */
+function missingKeys(hosts: readonly InventoryHost[]): readonly Failure[] {
+  const named = new Set(
+    hosts.flatMap(({ ssh, carrier }) => (carrier === 'ssh' && ssh.privateKey ? [ssh.privateKey] : [])),
+  )
+  return [...named]
+    .filter((path) => !existsSync(path.replace(/^~(?=\/)/, homedir())))
+    .map((path) => new Failure('E_INVENTORY_INVALID', `ssh.privateKey: there is no file ${path}.`))
 }
 
 /**

@@ -32,6 +32,21 @@ describe('what is misspelt', () => {
     expect((await play(['run', 'hello', '-i', 'frobnicate'])).stderr).toContain('\n      groups: { web: { vars: { php')
   })
 
+  it('is told of a private key that is not there, before any connection', async () => {
+    const { play } = project({
+      'inventory/default.ts': sandbox
+        .replace(
+          'export default inventory(fleet, {',
+          "export default inventory(fleet, {\n  ssh: { privateKey: '~/nowhere' },",
+        )
+        .replace(/carrier: [^\n]*/, ''),
+    })
+    const { status, stderr } = await play(['run', 'hello'])
+    expect(status).toBe(4)
+    expect(stderr).toContain('ssh.privateKey: there is no file ~/nowhere.')
+    expect(stderr.match(/no file/g)).toHaveLength(1)
+  })
+
   it('is told of a file that is no TypeScript', async () => {
     const { play } = project({ 'README.md': '# hello' })
     const { status, stderr } = await play(['run', 'README.md'])
