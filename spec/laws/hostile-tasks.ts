@@ -101,6 +101,15 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.service(text).masked(),
     () => words.service(`law@${text}`).disabled().stopped(),
   ],
+  resolved: (text) => [
+    () => words.resolved(text).set({ Cache: 'no' }),
+    () => words.resolved('law').set({ Cache: text as 'no' }),
+    () => words.resolved('law').set({ [text]: 'no' }),
+    () => words.resolved('law').set({ DNS: [text], Domains: [`~${text}`], DNSStubListenerExtra: [text] }),
+    () => words.resolved('law').set({ DNS: [`127.0.0.1%${text}`] }),
+    () => words.resolved('law').set({ DNS: [`127.0.0.1#${text}`] }),
+    () => words.resolved(text).absent(),
+  ],
   sysctl: (text) => [
     () => words.sysctl(text).set('net.core.rmem_max', '1MiB', text),
     () => words.sysctl('law').set(text as never, '1' as never),
