@@ -55,8 +55,8 @@ export interface Reading {
 
 export type Verdict =
   | Refusal
-  /** What a reader should know beside the change. */
-  | { readonly kind: 'note'; readonly text: string }
+  /** What a reader should know beside the change; `always` also where nothing changes. */
+  | { readonly kind: 'note'; readonly text: string; readonly always?: true }
   /** The change cannot be turned round. */
   | { readonly kind: 'irreversible'; readonly why: string }
 
@@ -73,6 +73,11 @@ export function refuse(reason: string, hint?: string): Refusal {
 
 export function note(text: string): Verdict {
   return { kind: 'note', text }
+}
+
+/** A note that is told also where nothing changes: what is waited for, and how long still. */
+export function standingNote(text: string): Verdict {
+  return { kind: 'note', text, always: true }
 }
 
 export function irreversible(why: string): Verdict {

@@ -17,6 +17,8 @@ export interface Decision {
   readonly steps: readonly Step[]
   readonly changes: readonly Change[]
   readonly notes: readonly string[]
+  /** Those that are told also where nothing changes. */
+  readonly standing: readonly string[]
   readonly irreversible: readonly string[]
   /** Why the task cannot be done. */
   readonly failure: Failure | undefined
@@ -39,7 +41,7 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
   const values = new Map<string, SeenPlace>()
   const moves: GuardedStep[] = []
   const changes: Change[] = []
-  const nothing = { steps: [], changes: [], notes: [], irreversible: [] }
+  const nothing = { steps: [], changes: [], notes: [], standing: [], irreversible: [] }
   /** What the decision rests on just now. */
   let moved: readonly string[] = []
   try {
@@ -63,6 +65,7 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
       steps: withTests(moves),
       changes,
       notes: verdicts.flatMap((verdict) => (verdict.kind === 'note' ? [verdict.text] : [])),
+      standing: verdicts.flatMap((verdict) => (verdict.kind === 'note' && verdict.always ? [verdict.text] : [])),
       irreversible: verdicts.flatMap((verdict) => (verdict.kind === 'irreversible' ? [verdict.why] : [])),
       failure: undefined,
       curable: [],

@@ -30,9 +30,11 @@ export function failed(failure: Failure, changes: readonly Change[] = []): TaskR
 
 /** @param changes what attempts before this one have changed, and this one does */
 export function decided(decision: Decision, changes: readonly Change[] = decision.changes): TaskResult {
-  const { failure, notes, irreversible } = decision
+  const { failure, notes, standing, irreversible } = decision
   if (failure) return failed(failure)
-  return changes.length > 0 ? { ...bare, outcome: 'changed', changes, notes, irreversible } : { ...bare, outcome: 'ok' }
+  return changes.length > 0
+    ? { ...bare, outcome: 'changed', changes, notes, irreversible }
+    : { ...bare, outcome: 'ok', notes: standing }
 }
 
 /** Whether a task failed in a way that stops its host. */

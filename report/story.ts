@@ -14,6 +14,7 @@ export interface Entry {
 }
 
 export type ChangeEntry = Entry & Pick<Of<'task'>, 'changes' | 'notes' | 'irreversible'>
+export type NoteEntry = Entry & Pick<Of<'task'>, 'notes'>
 export type FailureEntry = Entry & { readonly failure: FailureData; readonly ignored: boolean }
 export type ReactionEntry = Entry & { readonly because: readonly string[] }
 export type ObservationEntry = Entry & Pick<Of<'observation'>, 'says' | 'table' | 'files' | 'failure'>
@@ -33,6 +34,7 @@ export class Story {
   readonly #notBegun = new Map<string, string[]>()
   readonly #plays: string[] = []
   readonly #changed = new Groups<ChangeEntry>()
+  readonly #noted = new Groups<NoteEntry>()
   readonly #failed = new Groups<FailureEntry>()
   readonly #reacted = new Groups<ReactionEntry>()
   readonly #observed = new Groups<ObservationEntry>()
@@ -86,6 +88,11 @@ export class Story {
     return this.#changed.entries(this.#order)
   }
 
+  /** What is said of tasks that changed nothing. */
+  get noted(): readonly NoteEntry[] {
+    return this.#noted.entries(this.#order)
+  }
+
   get failed(): readonly FailureEntry[] {
     return this.#failed.entries(this.#order)
   }
@@ -132,6 +139,7 @@ export class Story {
     const changes = this.#diffs ? event.changes : event.changes.map((change) => ({ ...change, diff: undefined }))
     if (outcome === 'changed')
       this.#changed.add({ title, place: task.place, changes, notes, irreversible }, host, order)
+    if (outcome === 'ok' && notes.length > 0) this.#noted.add({ title, place: task.place, notes }, host, order)
     if (outcome === 'skipped') this.#skipped.add({ title, place: task.place, reason: reason ?? '' }, host, order)
     if (failure) this.#failed.add({ title, place: task.place, failure, ignored }, host, order)
   }

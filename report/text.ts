@@ -67,6 +67,11 @@ export function bodyText(story: Story, options: TextOptions): string {
     if (i === 0) page.section(changed(planned ? 'would change' : 'changed'))
     changeOn(page, entry, options.diff)
   }
+  for (const [i, { title, hosts, place, notes }] of story.noted.entries()) {
+    if (i === 0) page.section(page.paint.advice('as desired, with a note'))
+    page.entry(harmless(title), hosts, { beside: place ? told(place, options.folder) : '' })
+    for (const text of notes) page.prose(`note: ${harmless(text)}`, 4, page.paint.advice)
+  }
   for (const [i, { title, hosts, because }] of story.reacted.entries()) {
     if (i === 0) page.section(good(planned ? 'would react' : 'reacted'))
     page.entry(harmless(title), hosts, { beside: `because of ${because.map((task) => harmless(task)).join(', ')}` })
