@@ -40,8 +40,8 @@ umask 077
 set -C
 exec 4>"$t" || exit
 dd bs=65536 conv=fsync status=none >&4 || exit
-said=$(php -d display_errors=1 -d log_errors=0 -d html_errors=0 -l -- "$t" 2>&1) || {
-  printf '%s\n' "$said" | sed "s|$t|$p|g" >&2
+said=$(php -d display_errors=1 -d log_errors=0 -d html_errors=0 -l <"$t" 2>&1) || {
+  printf '%s\n' "$said" >&2
   printf 'PHP refused the new text, and it was not put in place: %s\n' "$(printf '%s\n' "$said" | sed -n '/ error: /{s/^PHP //; s|in .* on line|on line|; p; q; }')" >&2
   exit 1
 }

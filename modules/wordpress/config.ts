@@ -150,7 +150,7 @@ function valueProblem(name: string, value: unknown): string | undefined {
   if (typeof value === 'boolean' || value === null) return undefined
   if (typeof value === 'number') {
     const isExact = Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))
-    return isExact ? undefined : `${name} cannot be ${value}: a number that PHP holds exactly`
+    return isExact ? undefined : `${name} takes a number that PHP holds exactly, not ${value}`
   }
   if (typeof value !== 'string') return `${name} takes a text, a number, true, false or null`
   return value.includes('\0') ? `the value of ${name} holds a NUL byte` : undefined

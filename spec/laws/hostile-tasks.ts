@@ -166,4 +166,10 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.user('law').group(text),
     () => words.user(text).absent({ home: true }),
   ],
+  wpConfig: (text) => [
+    () => words.wpConfig(`/srv/${text}.php`).define('LAW', true),
+    () => words.wpConfig('/srv/wp-config.php').define(text, true),
+    () => words.wpConfig('/srv/wp-config.php').define('LAW', text),
+    () => words.wpConfig('/srv/wp-config.php').undefined(text),
+  ],
 }
