@@ -29,6 +29,21 @@ export class SourceCheck {
     this.#sources = this.#project.getSourceFiles().filter((source) => isUsers(source, files))
   }
 
+  /** A play that cannot find fleetplay: everything else that the compiler says then follows from that. */
+  missingPackage(): Failure | undefined {
+    for (const source of this.#sources) {
+      for (const declaration of source.getImportDeclarations()) {
+        const name = declaration.getModuleSpecifierValue()
+        if (!/^fleetplay(\/|$)/.test(name)) continue
+        if (declaration.getModuleSpecifierSourceFile()) continue
+        const hint = 'Install it in this folder: npm install fleetplay'
+        const place = placeAt(source, declaration.getStart())
+        return new Failure('E_PLAY_TYPES', `${name} is not installed here.`, { place, hint })
+      }
+    }
+    return undefined
+  }
+
   /** What the compiler refuses. */
   types(): readonly Failure[] {
     return this.#sources.flatMap((source) => source.getPreEmitDiagnostics().flatMap(typeFailure))
