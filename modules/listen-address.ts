@@ -1,7 +1,7 @@
 /** Where a server listens. */
 
 /** A port, or an address with a port: `443`, `[::]:443`, `192.0.2.1:443`. */
-export type Listen = `${number}` | `${string}:${number}`
+export type Listen = `${number}` | `${string}:${number}` | `[${string}]:${number}`
 
 /** The port of a `Listen`. */
 export function portOf(address: string): number {

@@ -28,11 +28,20 @@ export function publicModules(): readonly string[] {
   return [...door.matchAll(/^export \{([^}]*)\} from '\.\/modules\//gm)]
     .flatMap(([, names = '']) => names.split(','))
     .map((name) => name.trim())
-    .filter((name) => name !== '' && !name.startsWith('type ') && !handlers.has(name))
+    .filter((name) => name !== '' && !name.startsWith('type ') && !handlers.has(name) && !withoutChange.has(name))
 }
 
 /** What is public beside the modules: reactions, which are no tasks and have no place of their own. */
 export const handlers: ReadonlySet<string> = new Set(['reload', 'restart'])
+
+/** What is public and has nothing to change: configuration tests, parts that a task is made of, and observations. */
+const withoutChange: ReadonlySet<string> = new Set([
+  'haproxyBackend',
+  'haproxyFrontend',
+  'haproxyTest',
+  'http',
+  'nginxTest',
+])
 
 /** What a play calls the modules of which an example is made. */
 export function moduleOf(example: Example): string {
