@@ -30,7 +30,8 @@ export const bootLines: Resource<readonly BootLine[]> = {
   fresh: [],
 }
 
-function bootLine({ file, line }: LayeredLine): BootLine[] {
+/** The assignment in a line, where it is one. */
+export function bootLine({ file, line }: LayeredLine): BootLine[] {
   const [, dash, name, assigned] = /^\s*(-?)([^=]*?)\s*(?:=(.*))?$/.exec(line) ?? []
   if (name === undefined || (!dash && assigned === undefined)) return []
   const key = keyName(name.trim())

@@ -1,6 +1,6 @@
 /** Kernel parameters: set now, and by a file in /etc/sysctl.d at every boot. */
 
-import { look, type Resource, type Wish, want } from '../dsl/resource.ts'
+import { type AnyResource, look, type Resource, type Wish, want } from '../dsl/resource.ts'
 import { note, type Reading, refuse, Task, type Verdict } from '../dsl/task.ts'
 import { isProblem } from '../dsl/variable.ts'
 import { Failure } from '../errors/failure.ts'
@@ -9,6 +9,7 @@ import { fileAt } from './file.ts'
 import { type KernelValue, kernelParameter, keyName } from './kernel-parameter.ts'
 import { baseName } from './layered-files.ts'
 import { type BootLine, bootLines } from './sysctl-boot.ts'
+import { type Assigned, lookedAt, shortfalls } from './sysctl-shortfalls.ts'
 import { kindOf, parseValue, type SysctlKey, type SysctlValue } from './sysctl-keys.ts'
 
 /** A file of kernel parameters that says none yet. */
@@ -45,9 +46,7 @@ export function sysctl(name: string): SysctlStart {
   return new Sysctl(name)
 }
 
-interface Entry {
-  readonly key: string
-  readonly value: string
+interface Entry extends Assigned {
   readonly why: string | undefined
 }
 
@@ -56,14 +55,6 @@ const exclusive: readonly (readonly [string, string])[] = [
   ['vm.dirty_bytes', 'vm.dirty_ratio'],
   ['vm.dirty_background_bytes', 'vm.dirty_background_ratio'],
 ]
-
-/** What a change of these does not reach. */
-const reach: Readonly<Record<string, string>> = {
-  'net.core.rmem_default': 'sockets that are open keep their buffers until their daemons are restarted',
-  'net.core.wmem_default': 'sockets that are open keep their buffers until their daemons are restarted',
-  'net.core.somaxconn': 'sockets that listen keep their backlog until their daemons or socket units are restarted',
-  'net.core.default_qdisc': 'network devices that are there keep their qdisc; tcQdisc() changes one',
-}
 
 export class Sysctl extends Task implements SysctlStart {
   readonly module = 'sysctl'
@@ -111,6 +102,7 @@ export class Sysctl extends Task implements SysctlStart {
         want(kernelParameter(key), (now) => settled(now, value), { whole: value }),
       ),
       look(bootLines),
+      ...this.needed.map(look),
       want(file, (now, as) => fileWith(now, text, as.user, as.group), { whole: text }),
     ]
   }
@@ -118,9 +110,10 @@ export class Sysctl extends Task implements SysctlStart {
   override judge(reading: Reading): readonly Verdict[] {
     const file = reading.now(this.file)
     if (this.isAbsent) return this.leaving(file, [])
-    const verdicts = this.entries.flatMap((entry) => judgeEntry(entry, reading, this.keywords.notify.length > 0))
+    const verdicts = this.entries.flatMap((entry) => judgeEntry(entry, reading))
     if (file.type === 'link') verdicts.unshift(masked(this.path, file.target))
     if (reading.facts.systemd) verdicts.push(...this.judgeBoot(reading.now(bootLines)))
+    verdicts.push(...shortfalls(this.entries, reading, this.keywords.notify.length > 0))
     return [
       ...verdicts,
       ...this.leaving(
@@ -155,6 +148,10 @@ export class Sysctl extends Task implements SysctlStart {
     const keys = text.split('\n').flatMap((line) => /^\s*([^#;\s=][^=\s]*)\s*=/.exec(line)?.[1] ?? [])
     const left = keys.filter((key) => !kept.includes(key))
     return left.length > 0 ? [note(`${left.join(', ')}: the running kernel keeps the value until the next boot`)] : []
+  }
+
+  private get needed(): readonly AnyResource[] {
+    return lookedAt(this.entries.map(({ key }) => key))
   }
 
   private get path(): string {
@@ -202,7 +199,7 @@ function masked(path: string, target: string): Verdict {
   )
 }
 
-function judgeEntry({ key, value }: Entry, reading: Reading, notifies: boolean): Verdict[] {
+function judgeEntry({ key, value }: Entry, reading: Reading): Verdict[] {
   const place = kernelParameter(key)
   const now = reading.now(place)
   if (now === reading.desired(place)) return []
@@ -216,10 +213,7 @@ function judgeEntry({ key, value }: Entry, reading: Reading, notifies: boolean):
     ]
   }
   const lower = kindOf(key)?.isRoom && Number(value) < Number(now)
-  return [
-    ...(lower ? [note(`${key} is lowered from ${now} to ${value}`)] : []),
-    ...(reach[key] && !notifies ? [note(`${key}: ${reach[key]}`)] : []),
-  ]
+  return lower ? [note(`${key} is lowered from ${now} to ${value}`)] : []
 }
 
 function whyNot(key: string, now: Exclude<KernelValue, string>, user: string): [reason: string, hint: string] {

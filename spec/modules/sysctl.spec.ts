@@ -129,6 +129,7 @@ describe('sysctl()', () => {
     expect(task.wishes.map(({ resource }) => resource.key)).toEqual([
       'sysctl:net.ipv4.tcp_congestion_control',
       'sysctl.d:all',
+      'file:/etc/sysctl.conf',
       `file:${path}`,
     ])
     const stderr = 'tee: /proc/sys/net/ipv4/tcp_congestion_control: No such file or directory\n'
@@ -157,7 +158,7 @@ describe('sysctl()', () => {
         readScript([resource]).text,
         ...(resource.key.startsWith('sysctl:') ? [resource.write!('10', '60').text] : []),
       ])
-    expect(texts).toHaveLength(4)
+    expect(texts).toHaveLength(5)
     expect(texts.join('\n')).not.toMatch(/--system|sysctl -/)
   })
 
@@ -177,6 +178,59 @@ describe('sysctl()', () => {
     const host = mockHost('web1').has(kernelParameter('net.core.rmem_max'), '4194304')
     const [told] = (await run(tuning.set('net.core.rmem_max', '1MiB'), host, { check: true })).tasks
     expect(told!.notes).toEqual(['net.core.rmem_max is lowered from 4194304 to 1048576'])
+  })
+
+  it('tells that rmem_max alone changes nothing for a daemon that asks for no buffer, as systemd-resolved', async () => {
+    const notes = async (task: Task, host = mockHost('web1')) =>
+      (await run(task, host, { check: true })).tasks[0]!.notes
+    const limit = tuning.set('net.core.rmem_max', '16MiB')
+    expect(await notes(limit)).toEqual([
+      'net.core.rmem_max: a daemon that asks for no buffer of its own has net.core.rmem_default all the same',
+    ])
+    const both = limit.set('net.core.rmem_default', '16MiB').notify(handler('again', sh`true`))
+    expect(await notes(both)).toEqual([])
+    const done = mockHost('web1').has(kernelParameter('net.core.rmem_max'), '16777216')
+    expect(await notes(limit, done)).toEqual([])
+  })
+
+  it('tells that udp_mem still drops what a larger buffer would have taken: 0 of 5000, RcvbufErrors 0, MemErrors 5000', async () => {
+    const again = handler('again', sh`true`)
+    const notes = async (task: Task, host = mockHost('web1')) =>
+      (await run(task.notify(again), host, { check: true })).tasks[0]!.notes
+    const large = tuning.set('net.core.rmem_default', '16MiB')
+    const drops = (limit: number) => [
+      `net.core.rmem_default: net.ipv4.udp_mem lets all UDP sockets together have ${limit} bytes, and drops what is more`,
+    ]
+    expect(await notes(large.set('net.ipv4.udp_mem', [20, 40, 60]))).toEqual(drops(60 * 4096))
+    const small = mockHost('web1').has(kernelParameter('net.ipv4.udp_mem'), '20 40 60')
+    expect(await notes(large, small)).toEqual(drops(60 * 4096))
+    expect(await notes(large.set('net.ipv4.udp_mem', [262_144, 524_288, 1_048_576]), small)).toEqual([])
+    // In a container there is no such key.
+    expect(await notes(large, mockHost('web1').has(kernelParameter('net.ipv4.udp_mem'), { type: 'absent' }))).toEqual(
+      [],
+    )
+  })
+
+  it('tells that /etc/sysctl.conf says otherwise: no boot heeds it, and sysctl --system reads it last', async () => {
+    const old = (text: string) =>
+      mockHost('web1').has(fileAt('/etc/sysctl.conf'), {
+        type: 'file',
+        content: { text },
+        mode: '0644',
+        owner: 'root',
+        group: 'root',
+      })
+    const notes = async (text: string) =>
+      (await run(tuning.set('vm.swappiness', 10), old(text), { check: true })).tasks[0]!.notes
+    expect(await notes('# vm.swappiness = 1\nvm.swappiness = 60\n')).toEqual([
+      'vm.swappiness: /etc/sysctl.conf says 60, which no boot heeds, but `sysctl --system` by hand',
+    ])
+    expect(await notes('vm.swappiness=10\nvm.max_map_count=1\n#vm.swappiness=60\n')).toEqual([])
+  })
+
+  it('has ports as the kernel rewrites them: sorted, and neighbours joined', () => {
+    expect(parseValue('net.ipv4.ip_local_reserved_ports', '8080,9000-9002,8081')).toBe('8080-8081,9000-9002')
+    expect(parseValue('net.ipv4.ip_local_reserved_ports', [9000, '80-81'])).toBe('80-81,9000')
   })
 
   it('removes its file and tells that the running kernel keeps the values', async () => {
