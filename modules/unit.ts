@@ -140,6 +140,9 @@ const suffixes = [
 /** Places that a unit's start or stop moves: what only a running daemon can tell of. */
 function served(name: string): readonly string[] {
   if (name.endsWith('.socket')) return [`socket:${name}`]
+  const [, php] = /^php([\d.]+)-fpm\.service$/.exec(name) ?? []
+  if (php !== undefined) return [`opcache:${php}`]
+  if (/^redis(-server)?(@.+)?\.service$/.test(name)) return ['redis:*']
   return /^(mysql|mysqld|mariadb)\.service$/.test(name) ? ['mysql:*'] : []
 }
 

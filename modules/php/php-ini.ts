@@ -140,18 +140,19 @@ export function notInstalled(version: string, sapi: PhpSapi, path: string): Verd
   )
 }
 
-/** Refuses settings that a later file says otherwise, and notes pools that do. */
+/** Refuses settings that a later file says otherwise, and notes pools that do, besides a file that is looked at by itself. */
 export function rivals(
   version: string,
   sapi: PhpSapi,
   path: string,
   settings: IniSettings,
   { now, certain }: Reading,
+  besides?: string,
 ): readonly Verdict[] {
   const place = otherSettings(version, sapi)
   return now(place).flatMap(({ file, line, key, value, pool }): Verdict[] => {
     const wished = settings[key]
-    if (wished === undefined || isSame(value, wished) || file === path) return []
+    if (wished === undefined || isSame(value, wished) || file === path || file === besides) return []
     const seen = `${file}:${line} says ${key} = ${value}`
     if (pool) return [note(`${seen}, which wins in that pool.`)]
     if (file < path || !certain(place)) return []

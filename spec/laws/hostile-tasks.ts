@@ -75,6 +75,21 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.mysqlHistogram('a').on('b').absent().in(text),
     () => words.mysqlHistogram('a').on('b').buckets(7).in('c').defaultsFile(`/root/${text}`),
   ],
+  mysqlIndex: (text) => [
+    () => words.mysqlIndex(text, text).in(text).invisible(),
+    () => words.mysqlIndex('a', 'b').in('c').visible().defaultsFile(`/root/${text}`),
+    () => words.mysqlIndex(text, text).in(text).retire({ unusedFor: '72h', grace: '72h', on: [] }),
+    () =>
+      words
+        .mysqlIndex('a', 'b')
+        .in('c')
+        .retire({ unusedFor: '72h', grace: '72h', on: [text] }),
+    () =>
+      words
+        .mysqlIndex('a', 'b')
+        .in('c')
+        .retire({ unusedFor: '72h', grace: '72h', on: ['db2'], onDefaultsFile: `/root/${text}` }),
+  ],
   nginxEarlyHints: (text) => [
     () => words.nginxEarlyHints(text).serverName('a.example').tls({ certificate: '/a', key: '/b' }).forward('http://b'),
     () => php().serverName(text).preload('/a.css', { as: 'style' }).hop(),
@@ -90,11 +105,24 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
         .hop(),
     () => php().forward(`http://${text}`),
   ],
+  opcache: (text) => [
+    () => words.opcache(text as never).set({ jit: 'off' }),
+    () => words.opcache('8.4', { pool: text }).set({ jit: 'off' }),
+    () => words.opcache('8.4').set({ jit: text as never, memory: text as never }),
+  ],
   phpIni: (text) => [
     () => words.phpIni(text as never, 'law').set({ user_agent: 'x' }),
     () => words.phpIni('8.4', text).absent(),
     () => words.phpIni('8.4', 'law').set({ user_agent: text }),
     () => words.phpIni('8.4', 'law').set({ [text]: 'x' }),
+  ],
+  redisConfig: (text) => [
+    () => words.redisConfig({ [text]: 'x' }),
+    () => words.redisConfig({ hz: 20, 'maxmemory-policy': text as never }),
+    () => words.redisConfig({ appendfilename: text, bind: [text], 'notify-keyspace-events': text }),
+    () => words.redisConfig({ hz: 20 }).socket(`/run/${text}`),
+    () => words.redisConfig({ hz: 20, databases: 32 }).file(`/etc/redis/${text}`),
+    () => words.redisConfig({ hz: 20 }).user(text).passwordFile(`/root/${text}`),
   ],
   service: (text) => [
     () => words.service(text).enabled().started(),
@@ -171,5 +199,13 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.wpConfig('/srv/wp-config.php').define(text, true),
     () => words.wpConfig('/srv/wp-config.php').define('LAW', text),
     () => words.wpConfig('/srv/wp-config.php').undefined(text),
+  ],
+  wpCron: (text) => [
+    () => words.wpCron(`/srv/${text}`).everyMinutes(5),
+    () => words.wpCron(`/srv/${text}`).byTimer('*:0/5'),
+    () => words.wpCron('/srv/law', { user: text, config: `/srv/${text}` }).everyMinutes(5),
+    () => words.wpCron('/srv/law', { user: text }).byTimer(text),
+    () => words.wpCron('/srv/law', { host: text }).byTimer('*:0/5'),
+    () => words.wpCron('/srv/law').byTimer(text),
   ],
 }
