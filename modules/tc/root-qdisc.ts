@@ -3,11 +3,12 @@
 import { knownAfterApply } from '../../dsl/known-after.ts'
 import type { Resource } from '../../dsl/resource.ts'
 import { Failure } from '../../errors/failure.ts'
-import { type Collector, type Output, Probe, tail, unparsable } from '../../probe/probe.ts'
+import { type Collector, Probe, unparsable } from '../../probe/probe.ts'
 import { lines, type Script, sh } from '../../shell/script.ts'
 import type { Discipline, Row, Values } from './discipline.ts'
 import { disciplineOf } from './disciplines.ts'
 import { type FqCodel, fqCodelWords } from './fq-codel.ts'
+import { deviceNames, listDevices, parseRows, split, unreadable } from './qdisc-listing.ts'
 
 /** What is at the root of a device. */
 export type RootQdisc =
@@ -79,60 +80,37 @@ export function isRestorable(qdisc: PresentQdisc): boolean {
 const simple = ['pfifo', 'bfifo']
 
 /**
- * The names of all devices, a question mark, and the qdiscs of all devices as JSON; where one is htb, the classes of the
- * devices that are asked for. A device that was never up has no qdisc there. `-r` gives the bucket of tbf as the kernel keeps it,
- * and `-d` all that would be lost with it.
+ * The qdiscs of all devices as JSON; where one is htb, the classes of the devices that are asked for. `-r` gives the bucket of
+ * tbf as the kernel keeps it, and `-d` all that would be lost with it.
  */
 const qdiscs: Collector<string, RootQdisc> = {
   name: 'tc qdisc',
-  ask: (devices) => sh`command -v tc >/dev/null || { echo 'tc: not found' >&2; exit 127; }
-while read -r d _; do
-  case $d in *:) printf '%s\n' "$d" ;; esac
-done </proc/net/dev
+  ask: (devices) => sh`${listDevices}
 q=$(tc -j -d -r qdisc show) || exit
-printf '?\n%s\n' "$q"
+printf '%s\n' "$q"
 case $q in *'"htb"'*) for d in ${devices}; do printf '?%s\n' "$d"; tc class show dev "$d" 2>/dev/null; done ;; esac; :`,
   answers(output, devices) {
     if (output.status !== 0) throw unreadable(output)
-    const [head, json, classes] = split(output.stdout.toString())
+    const [head, tail] = split(output.stdout.toString())
+    const [json = '', ...classes] = tail.split('\n?')
     const rows = parseRows(json)
     if (!rows) throw unparsable('tc -j qdisc show', output)
-    const names = [
-      ...new Set([
-        ...head
-          .split('\n')
-          .filter(Boolean)
-          .map((name) => name.slice(0, -1)),
-        ...rows.map(({ dev }) => dev),
-      ]),
-    ]
+    const names = deviceNames(head, rows)
+    const counts = new Map(classes.map(countClasses))
     return devices.map((device) => {
       if (!names.includes(device)) return { type: 'absent', devices: names }
       return present(
         rows.filter(({ dev }) => dev === device),
-        classes.get(device) ?? 0,
+        counts.get(device) ?? 0,
       )
     })
   },
 }
 
-/** The last part: the number of classes by device. */
-function split(text: string): [head: string, json: string, classes: ReadonlyMap<string, number>] {
-  const at = text.startsWith('?\n') ? -1 : text.indexOf('\n?\n')
-  const [json = '', ...devices] = text.slice(at + 3).split('\n?')
-  const classes = devices.map((part): [string, number] => {
-    const [device = '', ...all] = part.split('\n')
-    return [device, all.filter((line) => line.startsWith('class htb ')).length]
-  })
-  return [text.slice(0, Math.max(at, 0)), json, new Map(classes)]
-}
-
-function parseRows(json: string): readonly Row[] | undefined {
-  try {
-    return JSON.parse(json) as Row[]
-  } catch {
-    return undefined
-  }
+/** A device, and how many classes htb has there. */
+function countClasses(part: string): [device: string, count: number] {
+  const [device = '', ...all] = part.split('\n')
+  return [device, all.filter((line) => line.startsWith('class htb ')).length]
 }
 
 function present(rows: readonly Row[], classes: number): PresentQdisc {
@@ -150,13 +128,6 @@ function present(rows: readonly Row[], classes: number): PresentQdisc {
   }
   if (discipline?.hasClasses) return { type, kind, options: values, children: Math.max(classes, below.length) }
   return { type, kind, options: values, children: discipline?.child?.(values) ? 0 : below.length }
-}
-
-function unreadable(output: Output): Failure {
-  const seen = { command: 'tc -j qdisc show', status: output.status, output: tail(output.stderr) }
-  if (output.status !== 127) return new Failure('E_UNREADABLE', 'The qdiscs of the host could not be read.', { seen })
-  const hint = "Install it before: aptPackage('iproute2')."
-  return new Failure('E_UNREADABLE', 'tc is not installed on this host.', { seen, hint })
 }
 
 function write(device: string, to: RootQdisc, from: RootQdisc): Script {

@@ -41,6 +41,7 @@ const withoutChange: ReadonlySet<string> = new Set([
   'haproxyTest',
   'http',
   'nginxTest',
+  'qdiscStats',
 ])
 
 /** What a play calls the modules of which an example is made. */

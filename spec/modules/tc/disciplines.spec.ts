@@ -186,8 +186,16 @@ describe('fq', () => {
 
   it('keeps what only tc sets, and is made anew without it', () => {
     const json = {
-      ...{ limit: 1, flow_limit: 1, buckets: 2, quantum: 256, initial_quantum: 256, refill_delay: 20_000 },
-      ...{ 'priomap ': [0], 'weights ': [1, 2, 3], offload_horizon: 5, orphan_mask: 511 },
+      limit: 1,
+      flow_limit: 1,
+      buckets: 2,
+      quantum: 256,
+      initial_quantum: 256,
+      refill_delay: 20_000,
+      'priomap ': [0],
+      'weights ': [1, 2, 3],
+      offload_horizon: 5,
+      orphan_mask: 511,
     }
     const read = fq.read(json, [])!
     expect(read).toMatchObject({ rest: 'orphan_mask 511 bands 3 priomap 0 weights 1 2 3 offload_horizon 5us' })

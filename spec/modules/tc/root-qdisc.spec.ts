@@ -291,7 +291,7 @@ esac`
 
     it.skipIf(!there)('tells the kinds of this kernel', () => {
       const [value] = answers([kernelQdiscs], inShell(name, readScript([kernelQdiscs])))
-      if (value !== 'unknown') expect(value).toEqual(expect.any(Array))
+      expect(value === 'unknown' || Array.isArray(value)).toBe(true)
     })
   })
 })
