@@ -36,6 +36,15 @@ export interface Elsewhere {
  * socket, or as a file of options says.
  */
 export function client(statements: readonly string[], defaultsFile: string | undefined, elsewhere?: Elsewhere): Script {
+  return command(defaultsFile, elsewhere).reading(asInput(statements))
+}
+
+/** The same in a script with several clients, or with an input of its own: the shell itself prints the statements. */
+export function piped(statements: readonly string[], defaultsFile: string | undefined, elsewhere?: Elsewhere): Script {
+  return sh`printf %s ${asInput(statements)} | { ${command(defaultsFile, elsewhere)}; }`
+}
+
+function command(defaultsFile: string | undefined, elsewhere: Elsewhere | undefined): Script {
   const options = [
     ...(defaultsFile === undefined ? [] : [`--defaults-extra-file=${defaultsFile}`]),
     ...(elsewhere ? ['--protocol=tcp', `--host=${elsewhere.host}`, `--port=${elsewhere.port}`] : []),
@@ -46,7 +55,24 @@ export function client(statements: readonly string[], defaultsFile: string | und
     '--default-character-set=utf8mb4',
   ]
   return sh`if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
-$c ${options}`.reading(statements.map((statement) => `${statement};\n`).join(''))
+$c ${options}`
+}
+
+function asInput(statements: readonly string[]): string {
+  return statements.map((statement) => `${statement};\n`).join('')
+}
+
+/** Seconds that a statement waits for a table; meanwhile whoever comes after it waits too. */
+export const lockWait = 5
+
+/** Alters a table, and gives up where a transaction holds it for long. */
+export function alteration(alter: string, defaultsFile: string | undefined): Script {
+  const held = `A transaction has held the table for more than ${lockWait} s, and was not disturbed: nothing was altered. Try again when it has ended.`
+  return sh`words=$(${piped([`set session lock_wait_timeout = ${lockWait}`, alter], defaultsFile)} 2>&1 >/dev/null) || {
+  printf '%s\n' "$words" >&2
+  case $words in *'ERROR 1205 '*) echo ${held} >&2 ;; esac
+  exit 1
+}`.called(alter)
 }
 
 /** Runs statements whose errors may come as rows of `Table Op Msg_type Msg_text`, with an exit status of 0: the first one is told. */

@@ -40,9 +40,10 @@ export class LabGround implements Ground {
   }
 
   readonly before: Ground['before'] = async ({ prepare, before }) => {
-    if (prepare && !this.#prepared.has(prepare.text)) {
-      await runScript(this.host, prepare)
-      this.#prepared.add(prepare.text)
+    const preparation = prepare && `${prepare.text}\n${String(prepare.input)}`
+    if (preparation !== undefined && !this.#prepared.has(preparation)) {
+      await runScript(this.host, prepare!)
+      this.#prepared.add(preparation)
     }
     await runScript(this.host, sh`rm -rf -- ${this.root} && mkdir -- ${this.root}`)
     if (before) await runScript(this.host, before(this.root))
