@@ -41,6 +41,7 @@ const withoutChange: ReadonlySet<string> = new Set([
   'haproxyTest',
   'http',
   'nginxTest',
+  'perfProfile',
   'qdiscStats',
 ])
 
