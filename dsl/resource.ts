@@ -34,11 +34,14 @@ export interface Identity {
   readonly group: string
 }
 
+/** What an earlier wish of the same task has seen, or wishes, of its place. */
+export type Beside = <U>(resource: Resource<U>) => U
+
 /** What a task wishes of one place. */
 export interface Wish<T = unknown> {
   readonly resource: Resource<T>
   /** The value that should be there, made from the value that is there. */
-  readonly desired: (now: T, as: Identity) => T
+  readonly desired: (now: T, as: Identity, beside?: Beside) => T
   /** What the wish claims for itself alone, to find two tasks that disagree; undefined where it owns only a part. */
   readonly whole: unknown
   /** The wish needs the place, and owns nothing of it: it disagrees with no other. */
@@ -50,10 +53,11 @@ export interface Wish<T = unknown> {
 /**
  * Wishes that a place has a value; or, by a function, that it has what the function makes of the value now,
  * for places that are owned in part. The function must be pure, and at rest: applied to its own result it changes nothing.
+ * What it needs to know of other places it asks of `beside`, after a wish or a `look` at them: the version of a daemon.
  */
 export function want<T>(
   resource: Resource<T>,
-  desired: T | ((now: T, as: Identity) => T),
+  desired: T | ((now: T, as: Identity, beside: Beside) => T),
   options: {
     /** What of the value the wish owns, where a function makes it. */
     readonly whole?: unknown
@@ -64,14 +68,19 @@ export function want<T>(
   } = {},
 ): Wish {
   const byFunction = typeof desired === 'function'
+  const wished = desired as (now: T, as: Identity, beside: Beside) => T
   const wish: Wish<T> = {
     resource,
-    desired: byFunction ? (desired as (now: T, as: Identity) => T) : () => desired,
+    desired: byFunction ? (now, as, beside = alone) => wished(now, as, beside) : () => desired,
     whole: options.whole ?? (byFunction ? undefined : desired),
     unclaimed: options.unclaimed ?? false,
     guard: options.guard,
   }
   return wish as unknown as Wish
+}
+
+const alone: Beside = ({ key }) => {
+  throw new Error(`a wish asks for ${key}, and nothing is known beside it`)
 }
 
 /** Reads a place for `judge`, and wishes nothing of it. */

@@ -50,7 +50,12 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
       moved = entry.moved
       const known = values.get(resource.key)
       const now = known ? known.desired : given(valueOf(entry))
-      const to = desired(now, facts satisfies Identity)
+      const to = desired(now, facts satisfies Identity, (other) => {
+        const seen = values.get(other.key)
+        if (!seen) throw new Error(`a wish for ${resource.key} asks for ${other.key}, of which there is none before it`)
+        moved = [...new Set([...moved, ...seen.moved])]
+        return seen.desired as never
+      })
       values.set(resource.key, { now: known ? known.now : now, desired: to, moved })
       if (isDeepStrictEqual(now, to)) continue
       moves.push({ step: step(resource, now, to, compiled.task), guard })

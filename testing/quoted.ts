@@ -90,7 +90,7 @@ function scriptsOf({ resource, desired }: Task['wishes'][number]): readonly stri
   if (!('fresh' in resource)) return questions.map(({ text }) => text)
   const values: unknown[] = [resource.fresh]
   try {
-    values.push(desired(resource.fresh, typicalFacts))
+    values.push(desired(resource.fresh, typicalFacts, (other) => other.fresh as never))
   } catch (error) {
     if (!(error instanceof Failure)) throw error // a fresh host is refused: there are only questions
   }

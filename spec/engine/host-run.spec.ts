@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { handler } from '../../dsl/handler.ts'
-import { changed, irreversible, note, refuse } from '../../dsl/task.ts'
+import { look, want } from '../../dsl/resource.ts'
+import { changed, irreversible, note, refuse, Task } from '../../dsl/task.ts'
 import { sh } from '../../shell/script.ts'
 import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
@@ -8,6 +9,24 @@ import '../../testing/vitest.ts'
 import { knownAfterApply } from '../../dsl/known-after.ts'
 import { fulfils } from '../../engine/fulfils.ts'
 import { cell, fill } from './cell.ts'
+
+/** A task whose wish for one place is made from another. */
+class Named extends Task {
+  readonly module = 'named'
+  readonly id: string
+  readonly looked: readonly string[]
+  constructor(id: string, ...looked: readonly string[]) {
+    super()
+    this.id = id
+    this.looked = looked
+  }
+  get wishes() {
+    return [
+      ...this.looked.map((name) => look(cell(name, []))),
+      want(cell(this.id, []), (_, __, beside) => `about ${beside(cell('title'))}`),
+    ]
+  }
+}
 
 const outcomes = (result: Awaited<ReturnType<typeof run>>) => result.tasks.map(({ outcome }) => outcome)
 
@@ -38,6 +57,17 @@ describe('a play on one host', () => {
       host,
     )
     expect(host.memory.trips).toBe(4)
+  })
+
+  it('lets a wish depend on what an earlier one of the task has seen, as surely as that is known', async () => {
+    const task = new Named('page', 'title')
+    const result = await run([task], mockHost('web1').has(cell('title'), 'Hello'))
+    expect(result).toChange(cell('page'), { from: null, to: 'about Hello' })
+    // What may yet move the one makes the other uncertain.
+    const plan = await run([fill('opaque', 'x', { touches: ['cell:title'] }), task], mockHost('web1'), { check: true })
+    expect(plan.changes.find(({ key }) => key === 'cell:page')?.dependsOn).toEqual(['fill opaque'])
+    const { tasks } = await run([new Named('page')], mockHost('web1'))
+    expect(tasks[0]!.failure).toMatchObject({ code: 'E_INTERNAL' })
   })
 
   it('touches nothing in check mode, and predicts what the run then does', async () => {
