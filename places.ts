@@ -1,6 +1,7 @@
 /** The places that modules read and write, by which tests say what a mock host has. */
 
 export { authorizedKeys } from './modules/authorized-key.ts'
+export { cpuTime } from './modules/cpu-steal.ts'
 export { crontab } from './modules/crontab.ts'
 export { fileAt } from './modules/file.ts'
 export { httpAnswer, httpPage } from './modules/http.ts'
@@ -19,5 +20,6 @@ export { rootQdisc } from './modules/tc/root-qdisc.ts'
 export { debianPackage, packageRemains, pendingUpgrade } from './modules/package-places.ts'
 export { redisConf } from './modules/redis/config-file.ts'
 export { redisServer, redisSettings } from './modules/redis/settings.ts'
+export { udpCounters } from './modules/udp-drops.ts'
 export { account } from './modules/user.ts'
 export { unit } from './modules/unit.ts'
