@@ -36,13 +36,16 @@ export const handlers: ReadonlySet<string> = new Set(['reload', 'restart'])
 
 /** What is public and has nothing to change: configuration tests, parts that a task is made of, and observations. */
 const withoutChange: ReadonlySet<string> = new Set([
+  'cpuSteal',
   'haproxyBackend',
   'haproxyFrontend',
   'haproxyTest',
   'http',
+  'mysqlPlan',
   'nginxTest',
   'perfProfile',
   'qdiscStats',
+  'udpDrops',
 ])
 
 /** What a play calls the modules of which an example is made. */
