@@ -1,6 +1,9 @@
 import { sh } from '../../../shell/script.ts'
 import { fileAt } from '../../../modules/file.ts'
+import { unit } from '../../../modules/unit.ts'
 import { wpConfig } from '../../../modules/wordpress/config.ts'
+import { wpCron } from '../../../modules/wordpress/cron.ts'
+import { jobName } from '../../../modules/wordpress/timer-files.ts'
 import { contentOf } from '../../../probe/file.ts'
 import type { Example } from '../../../testing/example.ts'
 
@@ -40,6 +43,53 @@ export const wpConfigExamples: readonly Example[] = [
     task: () => wpConfig(path).undefined('DISABLE_WP_CRON'),
     values: () => [state(defined)],
     before: () => there(defined),
+    proved: 'lab',
+  },
+]
+
+const job = jobName(folder)
+const unitsPath = `/etc/systemd/system/${job}`
+const noTimer = sh`systemctl disable -q --now ${`${job}.timer`} 2>/dev/null
+rm -f ${`${unitsPath}.timer`} ${`${unitsPath}.service`} ${`/etc/cron.d/${job}`}
+systemctl daemon-reload`
+const oldTimer = '[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n'
+const timerThere = sh`${noTimer}
+cat >${`${unitsPath}.timer`}
+printf '[Service]\nType=oneshot\nExecStart=true\n' >${`${unitsPath}.service`}
+echo '* * * * * root true' >${`/etc/cron.d/${job}`}
+systemctl daemon-reload && systemctl enable -q --now ${`${job}.timer`}`.reading(oldTimer)
+const rootFile = (text: string) =>
+  ({ type: 'file', content: { text }, mode: '0644', owner: 'root', group: 'root' }) as const
+
+export const wpCronExamples: readonly Example[] = [
+  {
+    name: 'wpCron, by cron, new',
+    task: () => wpCron(folder).everyMinutes(5),
+    values: () => [state(bare)],
+    before: () => sh`${noTimer}
+${there(bare)}`,
+    proved: 'lab',
+  },
+  {
+    name: 'wpCron, by a timer, new',
+    task: () => wpCron(folder, { host: 'coaching.example' }).byTimer('*:0/5'),
+    values: () => [state(bare)],
+    before: () => sh`${noTimer}
+${there(bare)}`,
+    proved: 'lab',
+  },
+  {
+    name: 'wpCron, by a timer that has other times, beside a job of cron',
+    task: () => wpCron(folder).byTimer('*:0/5'),
+    values: () => [
+      state(bare),
+      [fileAt(`${unitsPath}.timer`), rootFile(oldTimer)],
+      [fileAt(`${unitsPath}.service`), rootFile('[Service]\n')],
+      [fileAt(`/etc/cron.d/${job}`), rootFile('* * * * * root true\n')],
+      [unit(`${job}.timer`), { enabled: 'enabled', active: true }],
+    ],
+    before: () => sh`mkdir -p ${folder} && printf %s ${bare} >${path} && chmod 640 ${path} && chgrp www-data ${path}
+${timerThere}`,
     proved: 'lab',
   },
 ]
