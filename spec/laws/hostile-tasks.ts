@@ -110,6 +110,12 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.opcache('8.4', { pool: text }).set({ jit: 'off' }),
     () => words.opcache('8.4').set({ jit: text as never, memory: text as never }),
   ],
+  phpFpmPool: (text) => [
+    () => words.phpFpmPool(text as never, 'law').absent(),
+    () => words.phpFpmPool('8.4', text).set({ user: text, listen: '/law', pm: 'ondemand', 'pm.max_children': 1 }),
+    () => words.phpFpmPool('8.4', 'law').set({ user: 'law', listen: text, pm: 'ondemand', 'pm.max_children': 1 }),
+    () => words.phpFpmPool('8.4', 'law').set({ [`env[${text}]`]: text }),
+  ],
   phpIni: (text) => [
     () => words.phpIni(text as never, 'law').set({ user_agent: 'x' }),
     () => words.phpIni('8.4', text).absent(),
@@ -123,6 +129,14 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.redisConfig({ hz: 20 }).socket(`/run/${text}`),
     () => words.redisConfig({ hz: 20, databases: 32 }).file(`/etc/redis/${text}`),
     () => words.redisConfig({ hz: 20 }).user(text).passwordFile(`/root/${text}`),
+  ],
+  redisKeys: (text) => [
+    () => words.redisKeys(text).absent('k'),
+    () => words.redisKeys('law').string(text, text, { ttl: '1h' }),
+    () => words.redisKeys('law').hash(text, { [text]: text }),
+    () => words.redisKeys('law').sortedSet(text, { [text]: 1 }).absent(`${text}2`),
+    () => words.redisKeys('law').host(text).absent('k'),
+    () => words.redisKeys('law').socket(`/run/${text}`).user(text).passwordFile(`/root/${text}`).absent('k'),
   ],
   service: (text) => [
     () => words.service(text).enabled().started(),
