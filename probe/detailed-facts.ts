@@ -9,7 +9,7 @@ export interface DetailedFacts {
    * machine of its own, undefined where the host cannot tell.
    */
   readonly virtualization: string | undefined
-  /** Network interfaces, the loopback among them, by the kernel's order of names. */
+  /** Network interfaces, the loopback among them, in the order of their names. */
   readonly interfaces: readonly NetworkInterface[]
   readonly software: Software
 }
@@ -79,7 +79,7 @@ echo '# systemd'
 ! has systemctl || systemctl --version
 echo '# php'
 named=
-for p in /usr/bin/php[0-9]* /usr/sbin/php-fpm[0-9]*; do
+for p in /usr/bin/php[0-9]*.[0-9]* /usr/sbin/php-fpm[0-9]*.[0-9]*; do
   [ ! -x "$p" ] || { printf '%s\n' "$p"; named=yes; }
 done
 if [ "$named" ]; then :; elif has php; then php -v; elif has php-fpm; then php-fpm -v; fi
