@@ -6,6 +6,7 @@ import type { Parsed } from '../dsl/units.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Collector, type Output, Probe, tail } from '../probe/probe.ts'
 import { type Script, sh } from '../shell/script.ts'
+import type { KernelValue } from './kernel-parameter.ts'
 import { takeOver } from './take-over.ts'
 import { type Enablement, type UnitRecord, unitRecord } from './unit.ts'
 
@@ -47,6 +48,12 @@ export function taken(address: string): Resource<boolean> {
     show: (value) => (value ? 'taken' : 'free'),
     fresh: false,
   }
+}
+
+/** How many connections the kernel lets wait, by what it has in net.core.somaxconn; undefined where it does not tell. */
+export function queueLimit(somaxconn: KernelValue): number | undefined {
+  const text = typeof somaxconn === 'object' && 'value' in somaxconn ? somaxconn.value : somaxconn
+  return typeof text === 'string' ? Number(text) : undefined
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Pools of php-fpm: single settings of a file that is Debian's and others' too. */
 
-import { look, type Resource, want, type Wish } from '../../dsl/resource.ts'
+import { look, want, type Wish } from '../../dsl/resource.ts'
 import { type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
 import type { FileState } from '../../probe/file.ts'
 import { directoryOf, needsDirectory } from '../file.ts'
@@ -17,6 +17,7 @@ import {
   settingValueProblem,
 } from './pool-settings.ts'
 import { notInstalled } from './php-ini.ts'
+import { activated } from './socket-activation.ts'
 
 /** A pool of which nothing is said yet. */
 export interface PhpFpmPoolStart {
@@ -128,16 +129,6 @@ export class PhpFpmPool extends Task implements PhpFpmPoolStart {
       return problem ? said.wrong(`phpFpmPool: ${problem[0]}`, problem[1]) : said
     }, task)
   }
-}
-
-/** What `listen` is where systemd has the socket: php-fpm removes what it listens on, so that must be no path that is there. */
-export function activated(path: string): string {
-  return `${path}.activated`
-}
-
-/** A pool's file, as it is written: only while it is as it was read. */
-export function poolFile(version: string, pool: string): Resource<FileState> {
-  return editedFile(poolPath(version, pool))
 }
 
 /** The text of a pool with settings. A socket that systemd holds is the one that is wished, under another name. */

@@ -7,7 +7,14 @@ import { isProblem } from '../../dsl/variable.ts'
 import type { FileState } from '../../probe/file.ts'
 import { fileAt } from '../file.ts'
 import { kernelParameter } from '../kernel-parameter.ts'
-import { type Listener, listeningSocket, type SocketState, streamAddress, taken } from '../listening-socket.ts'
+import {
+  type Listener,
+  listeningSocket,
+  queueLimit,
+  type SocketState,
+  streamAddress,
+  taken,
+} from '../listening-socket.ts'
 import { daemonReload } from '../service.ts'
 import { unit, unitDetails, unitName } from '../unit.ts'
 import { ownedByRoot } from './unit.ts'
@@ -151,7 +158,7 @@ export class SystemdSocket extends Task implements SystemdSocketStart {
           : note(`${why}. Nobody answers until it has it.`),
       )
     }
-    const limit = somaxconn(now(kernelParameter('net.core.somaxconn')))
+    const limit = queueLimit(now(kernelParameter('net.core.somaxconn')))
     if (limit !== undefined && this.queue > limit) {
       verdicts.push(note(`The kernel cuts the backlog of ${this.queue} to ${limit}, this host's net.core.somaxconn.`))
     }
@@ -204,9 +211,4 @@ function isStockPhpFpm(
     !stale &&
     /^(\/usr)?\/lib\//.test(fragment ?? '')
   )
-}
-
-function somaxconn(value: unknown): number | undefined {
-  const text = typeof value === 'object' && value !== null && 'value' in value ? value.value : value
-  return typeof text === 'string' ? Number(text) : undefined
 }

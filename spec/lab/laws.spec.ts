@@ -15,7 +15,11 @@ import { type Image, type Lab, labHosts } from './hosts.ts'
 const minutes = 60_000
 
 /** Places that are made from others of the same task, which come back after them. */
-const movedTwice: Readonly<Record<string, RegExp>> = { systemdSocket: /^socket:/ }
+const movedTwice: Readonly<Record<string, RegExp>> = {
+  opcache: /^opcache:/,
+  phpFpm: /^socket:/,
+  systemdSocket: /^socket:/,
+}
 
 /** Names of examples, or of modules, to try no others: for whoever works on one. */
 const only = process.env['LAWS']?.split(',')

@@ -110,6 +110,11 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.opcache('8.4', { pool: text }).set({ jit: 'off' }),
     () => words.opcache('8.4').set({ jit: text as never, memory: text as never }),
   ],
+  phpFpm: (text) => [
+    () => words.phpFpm(text as never).socketActivation(),
+    () => words.phpFpm('8.4').socketActivation({ socket: `/run/${text}`, owner: text }),
+    () => words.phpFpm('8.4').socketActivation({ pool: text, timeout: text as never, mode: text as never }),
+  ],
   phpFpmPool: (text) => [
     () => words.phpFpmPool(text as never, 'law').absent(),
     () => words.phpFpmPool('8.4', text).set({ user: text, listen: '/law', pm: 'ondemand', 'pm.max_children': 1 }),
@@ -121,6 +126,12 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.phpIni('8.4', text).absent(),
     () => words.phpIni('8.4', 'law').set({ user_agent: text }),
     () => words.phpIni('8.4', 'law').set({ [text]: 'x' }),
+  ],
+  phpSession: (text) => [
+    () => words.phpSession(text as never).absent(),
+    () => words.phpSession('8.4').redis({ host: text }),
+    () => words.phpSession('8.4').redis({ socket: `/run/${text}` }),
+    () => words.phpSession('8.4').redis({ prefix: text }),
   ],
   redisConfig: (text) => [
     () => words.redisConfig({ [text]: 'x' }),
@@ -134,7 +145,11 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.redisKeys(text).absent('k'),
     () => words.redisKeys('law').string(text, text, { ttl: '1h' }),
     () => words.redisKeys('law').hash(text, { [text]: text }),
-    () => words.redisKeys('law').sortedSet(text, { [text]: 1 }).absent(`${text}2`),
+    () =>
+      words
+        .redisKeys('law')
+        .sortedSet(text, { [text]: 1 })
+        .absent(`${text}2`),
     () => words.redisKeys('law').host(text).absent('k'),
     () => words.redisKeys('law').socket(`/run/${text}`).user(text).passwordFile(`/root/${text}`).absent('k'),
   ],
@@ -221,5 +236,21 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.wpCron('/srv/law', { user: text }).byTimer(text),
     () => words.wpCron('/srv/law', { host: text }).byTimer('*:0/5'),
     () => words.wpCron('/srv/law').byTimer(text),
+  ],
+  wpPlugin: (text) => [
+    () => words.wpPlugin(text).from('../fixtures/wordpress/law-plugin.zip').in('/srv'),
+    () => words.wpPlugin('law').from('../fixtures/wordpress/law-plugin.zip').in(`/srv/${text}`),
+    () =>
+      words
+        .wpPlugin('law')
+        .from('../fixtures/wordpress/law-plugin.zip')
+        .in('/srv', { content: `/srv/${text}`, host: 'a' }),
+  ],
+  wpTheme: (text) => [
+    () => words.wpTheme(text).from('../fixtures/wordpress/law-theme.zip').in('/srv'),
+    () => words.wpTheme('law').from('../fixtures/wordpress/law-theme.zip').in(`/srv/${text}`),
+    () => words.wpTheme('law').from('../fixtures/wordpress/law-theme.zip').in('/srv', { user: text }),
+    () => words.wpTheme('law').from('../fixtures/wordpress/law-theme.zip').in('/srv', { host: text }),
+    () => words.wpTheme('law').from(text).in('/srv'),
   ],
 }
