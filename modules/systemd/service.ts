@@ -182,8 +182,9 @@ export class SystemdService extends Task implements SystemdServiceStart {
       return [want(unitFrom(this.id, unitPath(this.id)), null), want<FileState>(this.file, { type: 'absent' })]
     const file = want(this.file, ownedByRoot(this.text))
     const looks = [look(unitDetails(this.id)), ...this.needed.map(({ place }) => look(place))]
-    const state: UnitState = this.rests ? { enabled: 'disabled', active: false } : { enabled: 'enabled', active: true }
-    return [...looks, file, want<UnitState | null>(unit(this.id), state)]
+    // It is stopped as the service that it was, and started again as that where this is turned round.
+    if (this.rests) return [...looks, want(unit(this.id), resting), file]
+    return [...looks, file, want<UnitState | null>(unit(this.id), { enabled: 'enabled', active: true })]
   }
 
   override judge({ now, changes, certain }: Reading): readonly Verdict[] {
@@ -267,6 +268,13 @@ export class SystemdService extends Task implements SystemdServiceStart {
 }
 
 const header = '# Managed by fleetplay: changes made here are overwritten.\n'
+
+/** Neither enabled nor active; a unit that systemd does not know yet is at rest as it is. */
+function resting(now: UnitState | null): UnitState | null {
+  if (!now) return null
+  const isEnabled = ['enabled', 'enabled-runtime', 'linked', 'linked-runtime'].includes(now.enabled)
+  return { enabled: isEnabled ? 'disabled' : now.enabled, active: false }
+}
 
 function contradiction({ id, settings, sections, isAbsent, isOneshot, isStopped }: SystemdService): string | undefined {
   if (isAbsent && (Object.keys(settings).length > 0 || sections.length > 0 || isStopped))

@@ -105,14 +105,14 @@ WantedBy=multi-user.target
     expect(told!.changes.map(({ label }) => label)).toEqual([path])
     const [stopped] = (await run(other.stopped(), host)).tasks
     expect(stopped!.notes).toEqual([])
-    expect(stopped!.changes.map(({ after }) => after)).toEqual(['8 lines 0644 root:root', 'disabled, inactive'])
+    expect(stopped!.changes.map(({ after }) => after)).toEqual(['disabled, inactive', '8 lines 0644 root:root'])
   })
 
   it('neither enables nor starts a oneshot, and stops what ran before', async () => {
     const host = mockHost('web1')
     await run(worker, host)
     const { changes } = await run(worker.oneshot().limits({ timeoutStart: '5m' }), host)
-    expect(changes.map(({ after }) => after)).toEqual(['8 lines 0644 root:root', 'disabled, inactive'])
+    expect(changes.map(({ after }) => after)).toEqual(['disabled, inactive', '8 lines 0644 root:root'])
     expect((await run(worker.oneshot().limits({ timeoutStart: '300s' }), host)).recap.tasks).toMatchObject({ ok: 1 })
   })
 
