@@ -45,6 +45,7 @@ const withoutChange: ReadonlySet<string> = new Set([
   'nginxTest',
   'perfProfile',
   'qdiscStats',
+  'redisLatency',
   'udpDrops',
 ])
 
