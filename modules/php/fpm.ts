@@ -7,6 +7,7 @@ import { type Duration, type Mode, mode as parseMode, seconds } from '../../dsl/
 import { isProblem } from '../../dsl/variable.ts'
 import { Failure } from '../../errors/failure.ts'
 import type { FileState } from '../../probe/file.ts'
+import { lines } from '../../shell/script.ts'
 import { fileAt } from '../file.ts'
 import { kernelParameter } from '../kernel-parameter.ts'
 import { listeningSocket, queueLimit, type SocketState, streamAddress } from '../listening-socket.ts'
@@ -22,6 +23,7 @@ import {
   dropInPath,
   giveBack,
   patient,
+  withoutDropIn,
   type SocketFiles,
   socketUnit,
   socketUnitPath,
@@ -233,7 +235,7 @@ function socketOf(version: string): Resource<SocketState> {
     ...place,
     write: (to, from) => {
       const gives = Object.keys(to?.listening ?? {}).length === 0 && Object.keys(from?.listening ?? {}).length > 0
-      const script = gives ? giveBack(version) : place.write!(to, from)
+      const script = gives ? giveBack(version) : lines(withoutDropIn(version), place.write!(to, from))
       return script.touches(`opcache:${version}`)
     },
   }

@@ -1,5 +1,6 @@
 /** What opcache is in a running master: what it loaded when it started, not what files say that it should. */
 
+import { knownAfterApply } from '../../dsl/known-after.ts'
 import type { Resource } from '../../dsl/resource.ts'
 import { Failure } from '../../errors/failure.ts'
 import { type Collector, Probe, unparsable } from '../../probe/probe.ts'
@@ -9,23 +10,28 @@ import { testFpm } from './config-test.ts'
 import { answerMark, askMasters, type Asked } from './fastcgi.ts'
 import { fpmUnit, isAtLeast } from './layout.ts'
 
+type Known = typeof knownAfterApply
+
 /** Opcache of a master; null where the master is stopped, and will read its files when it starts. */
-export type OpcacheState = {
+export type OpcacheState = OpcacheValues | null
+
+/** What other files say is known of a master when it was reloaded. */
+export interface OpcacheValues {
   readonly enabled: boolean
   /** Four digits where code is compiled by the JIT; `off` may be turned on by a script, `disable` not; `none` where PHP has no JIT. */
   readonly jit: string
   /** Bytes. */
-  readonly jitBuffer: number
+  readonly jitBuffer: number | Known
   /** Bytes. */
-  readonly memory: number
+  readonly memory: number | Known
   /** Bytes. */
-  readonly internedStrings: number
+  readonly internedStrings: number | Known
   /** Keys of the table of files: `maxFiles` and as many more as make a prime of PHP's own table. */
-  readonly keys: number
-  readonly validateTimestamps: boolean
+  readonly keys: number | Known
+  readonly validateTimestamps: boolean | Known
   /** Seconds. */
-  readonly revalidate: number
-} | null
+  readonly revalidate: number | Known
+}
 
 export const mebibyte = 1024 ** 2
 
@@ -210,15 +216,22 @@ function showState(value: OpcacheState): string {
     .join(', ')
 }
 
-function told(value: NonNullable<OpcacheState>): Readonly<Record<string, string>> {
-  const size = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebibyte} MiB` : `${bytes / 1024} KiB`)
-  return {
+/** What is known only afterwards is not told. */
+function told(value: OpcacheValues): Readonly<Record<string, string>> {
+  const size = (bytes: number | Known) => {
+    if (typeof bytes !== 'number') return bytes
+    return bytes % mebibyte === 0 ? `${bytes / mebibyte} MiB` : `${bytes / 1024} KiB`
+  }
+  const { validateTimestamps: looks, revalidate } = value
+  const all = {
     ...(value.enabled ? {} : { opcache: 'off' }),
     jit: value.jit,
     'jit buffer': size(value.jitBuffer),
     memory: size(value.memory),
     strings: size(value.internedStrings),
     keys: String(value.keys),
-    timestamps: value.validateTimestamps ? `every ${value.revalidate} s` : `never looked at (${value.revalidate} s)`,
+    timestamps: typeof looks === 'string' ? looks : looks ? 'on' : 'off',
+    revalidate: typeof revalidate === 'string' ? revalidate : `${revalidate} s`,
   }
+  return Object.fromEntries(Object.entries(all).filter(([, is]) => is !== knownAfterApply))
 }

@@ -1,10 +1,11 @@
 /** Settings of opcache as a play says them: what of them cannot be, and what they are in a file and in a running master. */
 
+import { knownAfterApply } from '../../dsl/known-after.ts'
 import { type Bytes, bytes, type Duration, seconds } from '../../dsl/units.ts'
 import { isProblem } from '../../dsl/variable.ts'
 import type { IniSettings } from './php-ini.ts'
 import { isAtLeast } from './layout.ts'
-import { jitDigits, keysFor, mebibyte, type OpcacheState } from './opcache-read.ts'
+import { jitDigits, keysFor, mebibyte, type OpcacheState, type OpcacheValues } from './opcache-read.ts'
 
 /**
  * How the JIT compiles: what runs hot (`tracing`), every function (`function`), nothing until a script turns it on (`off`), or
@@ -95,19 +96,43 @@ export function iniOf(version: string, settings: OpcacheSettings): IniSettings {
   )
 }
 
-/** What the settings make of a running master. One that is stopped stays so, and reads them when it starts. */
+/**
+ * What the settings make of a running master. One that is stopped stays so, and reads them when it starts. One that is reloaded
+ * reads all files again, so that what they do not say is known only afterwards.
+ */
 export function withOpcache(version: string, settings: OpcacheSettings, now: OpcacheState): OpcacheState {
   if (!now) return null
+  const own = ownValues(version, settings)
+  const isDone = Object.entries(own).every(([key, value]) => now[key as keyof OpcacheValues] === value)
+  if (isDone) return now
+  return { ...unknown, jit: now.jit, ...own }
+}
+
+/** What a master would have by these settings and what it has now. */
+export function expected(version: string, settings: OpcacheSettings, now: OpcacheValues): OpcacheValues {
+  return { ...now, ...ownValues(version, settings) }
+}
+
+const unknown = {
+  jitBuffer: knownAfterApply,
+  memory: knownAfterApply,
+  internedStrings: knownAfterApply,
+  keys: knownAfterApply,
+  validateTimestamps: knownAfterApply,
+  revalidate: knownAfterApply,
+} as const
+
+function ownValues(version: string, settings: OpcacheSettings): Partial<OpcacheValues> & { readonly enabled: true } {
   const { jitBuffer, memory, internedStrings, revalidate } = parsed(withBuffer(version, settings))
   return {
     enabled: true,
-    jit: settings.jit === undefined ? now.jit : jitDigits(String(settings.jit)),
-    jitBuffer: jitBuffer ?? now.jitBuffer,
-    memory: memory ?? now.memory,
-    internedStrings: internedStrings ?? now.internedStrings,
-    keys: settings.maxFiles === undefined ? now.keys : keysFor(settings.maxFiles),
-    validateTimestamps: settings.validateTimestamps ?? now.validateTimestamps,
-    revalidate: revalidate ?? now.revalidate,
+    ...(settings.jit !== undefined && { jit: jitDigits(String(settings.jit)) }),
+    ...(jitBuffer !== undefined && { jitBuffer }),
+    ...(memory !== undefined && { memory }),
+    ...(internedStrings !== undefined && { internedStrings }),
+    ...(settings.maxFiles !== undefined && { keys: keysFor(settings.maxFiles) }),
+    ...(settings.validateTimestamps !== undefined && { validateTimestamps: settings.validateTimestamps }),
+    ...(revalidate !== undefined && { revalidate }),
   }
 }
 
@@ -115,16 +140,15 @@ export function withOpcache(version: string, settings: OpcacheSettings, now: Opc
  * Why a master could not start with this; undefined where it could. Texts and the table of files (48 bytes a key) are in
  * the same memory, and what else opcache has in it was less than 128 KiB in 8.2 and 8.4.
  */
-export function startProblem({ memory, internedStrings, keys }: NonNullable<OpcacheState>): string | undefined {
+export function startProblem(values: OpcacheValues): readonly [problem: string, hint: string] | undefined {
+  const { memory, internedStrings, keys } = values
+  // Of a mock host it may not be known what other files say.
+  if (typeof memory !== 'number' || typeof internedStrings !== 'number' || typeof keys !== 'number') return undefined
   const needed = internedStrings + keys * 48 + 128 * 1024
   if (memory >= needed) return undefined
   const mib = (amount: number) => `${Math.ceil(amount / mebibyte)}MiB`
-  return `php-fpm would not start: a memory of ${mib(memory)} does not hold ${mib(internedStrings)} of texts and a table of ${keys} files.`
-}
-
-/** The smallest memory that holds texts and a table of files. */
-export function leastMemory({ internedStrings, keys }: NonNullable<OpcacheState>): string {
-  return `${Math.ceil((internedStrings + keys * 48 + 128 * 1024) / mebibyte)}MiB`
+  const holds = `a memory of ${mib(memory)} does not hold ${mib(internedStrings)} of texts and a table of ${keys} files`
+  return [`php-fpm would not start: ${holds}.`, `Say memory: '${mib(needed)}' or more, or less of the others.`]
 }
 
 /** The buffer that a mode of the JIT has where it is not said, so that no other file decides it. */

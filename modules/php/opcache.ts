@@ -12,7 +12,7 @@ import { globalPath, iniPath, nameProblem, type PhpVersion, poolPath, versionPro
 import { runningOpcache } from './opcache-read.ts'
 import {
   iniOf,
-  leastMemory,
+  expected,
   type OpcacheSettings,
   settingProblems,
   startProblem,
@@ -117,7 +117,7 @@ export class Opcache extends Task implements OpcacheStart {
     const { id: version, path, pool, settings } = this
     if (needsDirectory(path, reading).length > 0) return [notInstalled(version, 'fpm', path)]
     const place = runningOpcache(version, pool)
-    const [now, desired] = [reading.now(place), reading.desired(place)]
+    const now = reading.now(place)
     const wished = iniOf(version, settings)
     const verdicts = [
       ...poolRivals(this, reading),
@@ -126,10 +126,8 @@ export class Opcache extends Task implements OpcacheStart {
     if (now?.jit === 'none' && settings.jit !== undefined && settings.jit !== 'disable') {
       verdicts.push(refuse(`php${version}-fpm was built without a JIT for this machine.`, 'Leave jit out here.'))
     }
-    const will = desired ?? withOpcache(version, settings, place.fresh!)!
-    const impossible = startProblem(will)
-    if (impossible)
-      verdicts.push(refuse(impossible, `Say memory: '${leastMemory(will)}' or more, or less of the others.`))
+    const impossible = startProblem(expected(version, settings, now ?? place.fresh!))
+    if (impossible) verdicts.push(refuse(...impossible))
     if (now === null) verdicts.push(note(`php${version}-fpm is stopped: what it has is seen when it runs.`))
     else if (reading.changes(place)) {
       if (!waits(reading.now(fileAt(globalPath(version)))))

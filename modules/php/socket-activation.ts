@@ -92,6 +92,14 @@ fresh ${service} && go start ${service} && settle ${service} || words ${service}
     .touches(`unit:${socket}`, `unit:${socket}/*`)
 }
 
+/**
+ * Stops php-fpm where it has no drop-in yet, without which it would not start beside the socket: on the way back from a socket
+ * that was given back, the drop-in comes after the socket, and then php-fpm is restarted.
+ */
+export function withoutDropIn(version: string): Script {
+  return sh`[ -e ${dropInPath(version)} ] || systemctl stop -- ${fpmUnit(version)} || exit`.touches()
+}
+
 function ownedByRoot(text: string): FileState {
   return { type: 'file', content: { text }, mode: '0644', owner: 'root', group: 'root' }
 }

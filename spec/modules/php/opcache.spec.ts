@@ -163,8 +163,8 @@ describe('opcache()', () => {
       [path, 'absent', '6 lines 0644 root:root'],
       [
         'opcache of the running php8.4-fpm',
-        'jit off, jit buffer 64 MiB, memory 128 MiB, strings 8 MiB, keys 16229, timestamps every 2 s',
-        'jit 1254, jit buffer 64 MiB, memory 96 MiB, strings 16 MiB, keys 65407, timestamps every 2 s',
+        'jit off, jit buffer 64 MiB, memory 128 MiB, strings 8 MiB, keys 16229, timestamps on, revalidate 2 s',
+        'jit 1254, jit buffer 64 MiB, memory 96 MiB, strings 16 MiB, keys 65407',
       ],
     ])
     expect(host.holds(fileAt(path))).toEqual(
