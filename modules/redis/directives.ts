@@ -91,7 +91,8 @@ export const directives = {
   'lfu-decay-time': of('number', '1'),
   'lfu-log-factor': of('number', '10'),
   loglevel: of(['debug', 'verbose', 'notice', 'warning'], 'notice'),
-  maxclients: of('number', '10000', positive),
+  // The server feels its way down from the number by 16, and answers nobody meanwhile: of 100 million for a minute.
+  maxclients: of('number', '10000', { min: 1, max: 1_000_000 }),
   maxmemory: of('memory', '0'),
   'maxmemory-clients': of('share', '0'),
   'maxmemory-eviction-tenacity': of('number', '10', { max: 100 }),

@@ -88,6 +88,8 @@ describe('directives', () => {
     [{ maxmemory: -1 }, 'maxmemory: -1 is not an amount such as 256mb, 1gb or a number of bytes'],
     [{ maxmemory: '16MiB' }, 'maxmemory: "16MiB" is not an amount such as 256mb, 1gb or a number of bytes'],
     [{ 'maxmemory-clients': '110%' }, 'maxmemory-clients: "110%" is more than all'],
+    // The server would stand still for a minute before it refuses.
+    [{ maxclients: 100_000_000 }, 'maxclients: 100000000 is not a whole number from 1 to 1000000'],
     [{ 'proto-max-bulk-len': '1kb' }, 'proto-max-bulk-len: "1kb" is not an amount from 1048576'],
     [{ timeout: '1500ms' }, 'timeout: "1500ms" is finer than the directive'],
     [{ timeout: 'soon' }, 'timeout: "soon" is not a duration such as 5ms, 90s or 1h'],
