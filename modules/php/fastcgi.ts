@@ -65,13 +65,13 @@ foreach (explode("\n", $text) as $line) {
 }
 if ($listen === "") no("$file does not say where the pool $pool listens");
 if ($listen[0] === "/") {
-  if (!file_exists($listen)) $listen = preg_replace("/\.activated$/", "", $listen);
-  $address = "unix://$listen";
+  $addresses = array_unique(["unix://$listen", "unix://" . preg_replace("/\.activated$/", "", $listen)]);
 } else {
-  $address = "tcp://" . preg_replace(["/^(\d+)$/", "/^\*:/", "/^0\.0\.0\.0:/", "/^\[::\]:/"], ["127.0.0.1:$1", "127.0.0.1:", "127.0.0.1:", "[::1]:"], $listen);
+  $addresses = ["tcp://" . preg_replace(["/^(\d+)$/", "/^\*:/", "/^0\.0\.0\.0:/", "/^\[::\]:/"], ["127.0.0.1:$1", "127.0.0.1:", "127.0.0.1:", "[::1]:"], $listen)];
 }
-$f = @stream_socket_client($address, $number, $why, 5);
-if (!$f) no("nobody answers at $listen: $why");
+// A file of that name may be left of a php-fpm that had no socket of systemd yet.
+foreach ($addresses as $address) if ($f = @stream_socket_client($address, $number, $why, 5)) break;
+if (!$f) no("nobody answers at " . preg_replace("/^\w+:\/\//", "", $address) . ": $why");
 stream_set_timeout($f, 10);
 function part($type, $body) { return pack("CCnnCC", 1, $type, 1, strlen($body), 0, 0) . $body; }
 function text($text) { return strlen($text) < 128 ? chr(strlen($text)) : pack("N", strlen($text) | 0x80000000); }

@@ -71,7 +71,8 @@ export interface PhpFpmStart {
  *
  * The switch stops php-fpm for a second or two, once, in which clients fail; so does the way back. The plan tells when that is
  * about to happen, and the number of connections that the kernel lets wait. Whoever only reloads php-fpm needs none of
- * this: a reload with `process_control_timeout` lets no request fail.
+ * this: a reload with `process_control_timeout` lets no request fail. systemd starts a unit five times in ten seconds: who
+ * restarts it more often has the socket closed too, until `systemctl reset-failed` and a start of the socket.
  *
  * @example
  * phpFpm('8.4').socketActivation({ backlog: 4096, owner: 'www-data' })
