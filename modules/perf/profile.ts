@@ -19,7 +19,7 @@ export type PerfTarget = ({ readonly unit: string } | { readonly pid: number }) 
  * run's report. Nothing is installed, and nothing stays on the host.
  *
  * Where there is no hardware counter, which is so in most virtual machines, perf counts by a clock of the kernel, and the finding
- * says so. Where there is no profile to be had (a kernel without performance events, no perf, no permission, a unit that does not
+ * says so. Where there is no profile to be had (a kernel without perf events, no perf, no permission, a unit that does not
  * run), it says why; that is a failure only where something was expected. Programs without symbols are told by their file.
  * Whoever is not root needs `kernel.perf_event_paranoid` to allow it.
  *
@@ -165,7 +165,7 @@ function spoken(target: Target): string {
 
 const reasons: Readonly<Record<Lacking['lacks'], readonly [(id: string) => string, string]>> = {
   kernel: [
-    () => 'this kernel has no performance events (perf_event_open)',
+    () => 'this kernel has no perf events (perf_event_open)',
     'Profile a host whose kernel is built with CONFIG_PERF_EVENTS.',
   ],
   perf: [() => 'perf is not installed', "Install it in an earlier task: aptPackage('linux-perf')"],

@@ -214,7 +214,7 @@ describe('a profile', () => {
     const [seen] = events.filter((event) => event.type === 'observation')
     expect(seen).toMatchObject({
       outcome: 'ok',
-      says: 'not available here, because this kernel has no performance events (perf_event_open)',
+      says: 'not available here, because this kernel has no perf events (perf_event_open)',
     })
   })
 })

@@ -68,7 +68,7 @@ describe('perfProfile()', () => {
   })
 
   it.each<[Lacking['lacks'], RegExp, RegExp]>([
-    ['kernel', /because this kernel has no performance events \(perf_event_open\)$/, /CONFIG_PERF_EVENTS/],
+    ['kernel', /because this kernel has no perf events \(perf_event_open\)$/, /CONFIG_PERF_EVENTS/],
     ['perf', /because perf is not installed$/, /linux-perf/],
     ['unit', /because php8\.4-fpm is not running$/, /Start it/],
     ['process', /because there is no php8\.4-fpm$/, /unit/],
