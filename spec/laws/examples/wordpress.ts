@@ -1,11 +1,15 @@
 import { sh } from '../../../shell/script.ts'
 import { fileAt } from '../../../modules/file.ts'
 import { unit } from '../../../modules/unit.ts'
+import { codeFolder } from '../../../modules/wordpress/code-folder.ts'
 import { wpConfig } from '../../../modules/wordpress/config.ts'
 import { wpCron } from '../../../modules/wordpress/cron.ts'
+import { wpPlugin, wpTheme } from '../../../modules/wordpress/extension.ts'
+import { activePlugin } from '../../../modules/wordpress/site.ts'
 import { jobName } from '../../../modules/wordpress/timer-files.ts'
 import { contentOf } from '../../../probe/file.ts'
 import type { Example } from '../../../testing/example.ts'
+import { site, sitePhp, wordpressSite } from '../wordpress-site.ts'
 
 /** Names that are a trouble to whoever does not quote. */
 const folder = "/srv/law it's; wp"
@@ -90,6 +94,71 @@ ${there(bare)}`,
     ],
     before: () => sh`mkdir -p ${folder} && printf %s ${bare} >${path} && chmod 640 ${path} && chgrp www-data ${path}
 ${timerThere}`,
+    proved: 'lab',
+  },
+]
+
+const content = `${site}/wp-content`
+const themePath = `${content}/themes/law-theme`
+const pluginPath = `${content}/plugins/law-plugin`
+const noTheme = sh`rm -rf ${themePath} ${`${content}/themes/.law-theme.`}*
+${sitePhp("switch_theme('twentytwentythree');")}`
+const noPlugin = sh`${sitePhp("require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins('law-plugin/law-plugin.php');")}
+rm -rf ${pluginPath} ${`${content}/plugins/.law-plugin.`}*`
+const folderState = {
+  type: 'folder',
+  digest: '0'.repeat(64),
+  files: 2,
+  mode: '0755',
+  owner: 'root',
+  group: 'root',
+} as const
+
+export const wpThemeExamples: readonly Example[] = [
+  {
+    name: 'wpTheme, new',
+    task: () => wpTheme('law-theme').from('../../fixtures/wordpress/law-theme.zip').in(site),
+    before: () => noTheme,
+    prepare: wordpressSite,
+    proved: 'lab',
+  },
+  {
+    name: 'wpTheme, another version, changed by the site',
+    task: () => wpTheme('law-theme').from('../../fixtures/wordpress/law-theme.zip').in(site),
+    values: () => [[codeFolder(themePath), folderState]],
+    before: () => sh`${noTheme}
+cp -a ${`${content}/themes/twentytwentythree`} ${themePath} && touch ${`${themePath}/it's; new`} && chown www-data ${`${themePath}/style.css`} && chmod 600 ${`${themePath}/style.css`}`,
+    prepare: wordpressSite,
+    proved: 'lab',
+  },
+  {
+    name: 'wpTheme, not activated',
+    task: () => wpTheme('law-theme').from('../../fixtures/wordpress/law-theme.zip').in(site, { activate: false }),
+    before: () => noTheme,
+    prepare: wordpressSite,
+    proved: 'lab',
+  },
+]
+
+export const wpPluginExamples: readonly Example[] = [
+  {
+    name: 'wpPlugin, new',
+    task: () => wpPlugin('law-plugin').from('../../fixtures/wordpress/law-plugin.zip').in(site),
+    before: () => noPlugin,
+    prepare: wordpressSite,
+    proved: 'lab',
+  },
+  {
+    name: 'wpPlugin, another version, active',
+    task: () => wpPlugin('law-plugin').from('../../fixtures/wordpress/law-plugin.zip').in(site),
+    values: () => [
+      [codeFolder(pluginPath), folderState],
+      [activePlugin({ folder: site, user: 'www-data', host: undefined }, 'law-plugin/law-plugin.php'), 'active'],
+    ],
+    before: () => sh`${noPlugin}
+mkdir ${pluginPath} && printf '<?php /* Plugin Name: Old */' >${`${pluginPath}/law-plugin.php`} || exit
+${sitePhp("require_once ABSPATH . 'wp-admin/includes/plugin.php'; activate_plugin('law-plugin/law-plugin.php');")}`,
+    prepare: wordpressSite,
     proved: 'lab',
   },
 ]
