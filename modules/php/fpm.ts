@@ -7,7 +7,7 @@ import { type Duration, type Mode, mode as parseMode, seconds } from '../../dsl/
 import { isProblem } from '../../dsl/variable.ts'
 import { Failure } from '../../errors/failure.ts'
 import type { FileState } from '../../probe/file.ts'
-import { lines } from '../../shell/script.ts'
+import { lines, sh } from '../../shell/script.ts'
 import { fileAt } from '../file.ts'
 import { kernelParameter } from '../kernel-parameter.ts'
 import { listeningSocket, queueLimit, type SocketState, streamAddress } from '../listening-socket.ts'
@@ -235,9 +235,14 @@ function socketOf(version: string): Resource<SocketState> {
   return {
     ...place,
     write: (to, from) => {
-      const gives = Object.keys(to?.listening ?? {}).length === 0 && Object.keys(from?.listening ?? {}).length > 0
-      const script = gives ? giveBack(version) : lines(withoutDropIn(version), place.write!(to, from))
-      return script.touches(`opcache:${version}`)
+      const [will, was] = [to, from].map((state) => Object.keys(state?.listening ?? {}).length > 0)
+      const move = () => {
+        if (will) return lines(withoutDropIn(version), place.write!(to, from))
+        if (was) return giveBack(version)
+        // Its file is gone, and systemd keeps a unit that another one has asked for.
+        return to === null ? sh`systemctl daemon-reload` : place.write!(to, from)
+      }
+      return move().touches(`unit:php${version}-fpm.socket`, `opcache:${version}`)
     },
   }
 }

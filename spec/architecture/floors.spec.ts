@@ -26,7 +26,7 @@ const impure = [
   /\bPromise\b/,
   /\bDate\b/,
   /\bMath\.random\b/,
-  /\bprocess\b\./,
+  /(?<!')\bprocess\b\./, // not the name of a setting: 'process.priority'
   /\bperformance\b/,
   /^(?!import \{ isIP[\w, ]* \}).*from 'node:(fs|child_process|net|os|timers|http)/m,
 ]
