@@ -3,6 +3,7 @@
 import { irreversible, note, refuse, type Verdict } from '../../dsl/task.ts'
 import type { Wished } from './discipline.ts'
 import type { KernelQdiscs } from './kernel-qdiscs.ts'
+import { type NetworkdQdisc, setsQdiscOf } from './networkd-qdiscs.ts'
 import { isRestorable, type PresentQdisc } from './root-qdisc.ts'
 
 /** Kinds that have classes or inner qdiscs, whether any is to be seen or not. */
@@ -36,9 +37,7 @@ export function judgeRoot(device: string, root: PresentQdisc, wished: Wished | u
       ),
     ]
   }
-  if (root.type === 'default') {
-    return root.kind === 'mq' && wished ? [note(`all queues of ${device} (mq) come behind one lock`)] : []
-  }
+  if (root.type === 'default') return wished ? notesOn(device, root.kind, wished) : []
   if (isRestorable(root)) return []
   if (classful.includes(root.kind) || root.children !== 0) {
     return [
@@ -49,6 +48,18 @@ export function judgeRoot(device: string, root: PresentQdisc, wished: Wished | u
     ]
   }
   return [irreversible(`${device} has ${root.kind}, of which tc does not show all that is needed to put it back`)]
+}
+
+function notesOn(device: string, kind: string, { discipline, wish }: Wished): readonly Verdict[] {
+  if (kind === 'mq') return [note(`all queues of ${device} (mq) come behind one lock`)]
+  // A bridge, a VLAN, a tunnel: what it sends waits in the device below, or nowhere.
+  return kind === 'noqueue' && !discipline.isShaper(wish)
+    ? [
+        note(
+          `${device} is virtual and has no queue of its own: ${discipline.kind} does nothing there until a shaper holds it back`,
+        ),
+      ]
+    : []
 }
 
 function whatHangs({ kind, children, foreign }: PresentQdisc): string {
@@ -64,6 +75,18 @@ export function unkept(device: string, systemd: boolean): Verdict {
     `On this host ${lacks}, so nothing would put the qdisc back on ${device} at boot.`,
     'Say `.atBoot(false)` to set it now only.',
   )
+}
+
+/** Two that set one qdisc: networkd does whenever it configures the link, at boot above all. */
+export function judgeNetworkd(device: string, all: readonly NetworkdQdisc[]): readonly Verdict[] {
+  return all
+    .filter((one) => setsQdiscOf(device, one))
+    .map(({ file, sections }) =>
+      refuse(
+        `systemd-networkd sets the qdisc of ${device} too, at boot and whenever it configures the link: [${sections.join('] [')}] in ${file}.`,
+        'Take that section out, which leaves the qdisc as it is until then; or say `.atBoot(false)`.',
+      ),
+    )
 }
 
 /** Kinds that the kernel does not have, which `tc` tells only when it is told to put them. */

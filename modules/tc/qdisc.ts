@@ -14,7 +14,8 @@ import { fqCodel, type FqCodelOptions, parseFqCodel } from './fq-codel.ts'
 import { htb, type HtbOptions, parseHtb } from './htb.ts'
 import { kernelQdiscs } from './kernel-qdiscs.ts'
 import type { Said } from './parameters.ts'
-import { judgeKernel, judgeRoot, unkept } from './qdisc-judge.ts'
+import { networkdQdiscs } from './networkd-qdiscs.ts'
+import { judgeKernel, judgeNetworkd, judgeRoot, unkept } from './qdisc-judge.ts'
 import { kernelDefault, type RootQdisc, rootQdisc, valuesOf } from './root-qdisc.ts'
 import { parseTbf, tbf, type TbfOptions } from './tbf.ts'
 
@@ -81,7 +82,7 @@ export interface TcQdiscStart {
  *
  * It works where the queue is: on a device that is slower than what sends through it, or behind a shaper. Refused in the plan: a
  * device that the host does not have, a root with classes, qdiscs or parameters that would be lost (`htb`, `prio`, `mq`), and a
- * kernel that lacks the kind. A shaper on a device with several queues (`mq`) puts them all behind one lock, and the plan says so.
+ * kernel that lacks the kind; and, where it is to be kept at boot, a device whose qdisc systemd-networkd sets. A shaper on a device with several queues (`mq`) puts them all behind one lock, and the plan says so.
  *
  * @example
  * tcQdisc(facts.need.defaultInterface).fqCodel({ target: '5ms', interval: '100ms', ecn: true })
@@ -157,7 +158,7 @@ export class TcQdisc extends Task implements TcQdiscStart {
     const target = wantedTarget(device)
     return [
       ...(wished ? [look(kernelQdiscs)] : []),
-      ...(this.isKeptAtBoot ? [look(udev)] : []),
+      ...(this.isKeptAtBoot ? [look(udev), look(networkdQdiscs)] : []),
       want(rootQdisc(device), (now) => asWished(device, wished, now), {
         whole: wished ? { kind: wished.discipline.kind, ...wished.wish } : 'absent',
       }),
@@ -172,6 +173,8 @@ export class TcQdisc extends Task implements TcQdiscStart {
     if (root.type === 'absent') return []
     const verdicts: Verdict[] = []
     if (this.isKeptAtBoot && !(facts.systemd && now(udev))) verdicts.push(unkept(device, facts.systemd))
+    if (this.isKeptAtBoot && (changes(rootQdisc(device)) || changes(unitFile(device))))
+      verdicts.push(...judgeNetworkd(device, now(networkdQdiscs)))
     if (!changes(rootQdisc(device))) return verdicts
     if (facts.user !== 'root') {
       verdicts.push(

@@ -10,6 +10,7 @@ import { cakeDefaults } from '../../../modules/tc/cake.ts'
 import { type FqCodel, fqCodelDefaults, type FqCodelOptions } from '../../../modules/tc/fq-codel.ts'
 import { htbDefaults } from '../../../modules/tc/htb.ts'
 import { kernelQdiscs } from '../../../modules/tc/kernel-qdiscs.ts'
+import { networkdQdiscs } from '../../../modules/tc/networkd-qdiscs.ts'
 import { type PresentQdisc, rootQdisc } from '../../../modules/tc/root-qdisc.ts'
 import { mockHost } from '../../../testing/mock-host.ts'
 import { run } from '../../../testing/run.ts'
@@ -185,6 +186,35 @@ describe('tcQdisc() in the plan', () => {
     expect((await plan(tuned, bare)).failure?.message).toMatch(/^On this host systemd does not run/)
   })
 
+  it('refuses to set what systemd-networkd sets at boot, but not what stays as it is, or is for now only', async () => {
+    const file = '/etc/systemd/network/10-eth.network'
+    const files = [{ file, devices: ['ens*', 'eth?'], sections: ['FairQueueingControlledDelay'] }]
+    const host = () => mockHost('web1').has(networkdQdiscs, files)
+    expect((await plan(tuned, host())).failure).toMatchObject({
+      code: 'E_REFUSED',
+      message: `systemd-networkd sets the qdisc of eth0 too, at boot and whenever it configures the link: [FairQueueingControlledDelay] in ${file}.`,
+      hint: 'Take that section out, which leaves the qdisc as it is until then; or say `.atBoot(false)`.',
+    })
+    expect((await plan(tuned.atBoot(false), host())).failure).toBeUndefined()
+    expect((await plan(tcQdisc('lan0').fqCodel(), host())).failure).toBeUndefined()
+    const done = mockHost('web1')
+    await run(tuned, done)
+    expect((await run(tuned, done.has(networkdQdiscs, files))).recap.hosts).toMatchObject({ ok: 1, failed: 0 })
+  })
+
+  it('tells of a virtual device (noqueue) that nothing waits there, unless a shaper makes it', async () => {
+    const host = () => mockHost('web1').has(eth0, { type: 'default', kind: 'noqueue', options: {}, children: 0 })
+    expect((await plan(tuned, host())).notes).toEqual([
+      'eth0 is virtual and has no queue of its own: fq_codel does nothing there until a shaper holds it back',
+    ])
+    expect((await plan(smart, host())).notes).toEqual([])
+  })
+
+  it('never takes a default away: «Cannot delete qdisc with handle of zero»', async () => {
+    const host = mockHost('web1').has(eth0, { ...added(), type: 'default' })
+    expect((await run(tcQdisc('eth0').absent(), host)).recap.hosts).toMatchObject({ ok: 1, changed: 0 })
+  })
+
   it('refuses a user who may not', async () => {
     const play = shape({ groups: {} }).play('p').hosts('all').tasks([tuned])
     const result = await run(play, mockHost('web1', { facts: { user: 'deploy' } }))
@@ -348,6 +378,7 @@ WantedBy=sys-subsystem-net-devices-eth0.device
     expect(tuned.wishes.map(({ resource }) => resource.key)).toEqual([
       'module:sch_*',
       'udev:running',
+      'networkd:qdiscs',
       'qdisc:eth0',
       `file:${wanted}`,
       `file:${unit}`,

@@ -7,6 +7,7 @@ import { fqDefaults } from '../../../modules/tc/fq.ts'
 import { type FqCodel, fqCodelDefaults } from '../../../modules/tc/fq-codel.ts'
 import { htbDefaults } from '../../../modules/tc/htb.ts'
 import { kernelQdiscs } from '../../../modules/tc/kernel-qdiscs.ts'
+import { networkdQdiscs, setsQdiscOf } from '../../../modules/tc/networkd-qdiscs.ts'
 import { type PresentQdisc, type RootQdisc, rootQdisc } from '../../../modules/tc/root-qdisc.ts'
 import type { Tbf } from '../../../modules/tc/tbf.ts'
 import { shells } from '../../connection/shells.ts'
@@ -293,6 +294,65 @@ esac`
       const [value] = answers([kernelQdiscs], inShell(name, readScript([kernelQdiscs])))
       expect(value === 'unknown' || Array.isArray(value)).toBe(true)
     })
+  })
+})
+
+describe('the words of every kind', () => {
+  const all = [
+    added({ ceThreshold: 5 }),
+    made('fq', { ...fqDefaults, maxrate: 1, ceThreshold: 1 }),
+    made('cake', { ...cakeDefaults, bandwidth: 1, memoryLimit: 1 }),
+    tbf({ limit: 1 }),
+    made('htb', { ...htbDefaults, directQlen: 1 }),
+  ]
+  const pfifo: RootQdisc = { type: 'added', kind: 'pfifo', options: { limit: 1 }, children: 0 }
+  const texts = all.flatMap((to) => [eth0.write!(to, pfifo).text, eth0.write!(to, to).text])
+
+  it('are of replace: add fails on a root («Exclusivity flag on»), change without one («Qdisc not found»)', () => {
+    for (const text of texts) expect(text).toMatch(/tc qdisc replace dev eth0 root /)
+    expect(texts.join('\n')).not.toMatch(/qdisc (add|change)/)
+  })
+
+  it('have a unit behind each time and rate, since a bare 5 is 5 us, and none behind packets and bytes («10240p» is illegal)', () => {
+    const words = texts.join('\n')
+    expect(words).not.toMatch(/(target|interval|refill_delay|horizon|ce_threshold|timer_slack|rtt) \d+( |$)/m)
+    expect(words).not.toMatch(/(rate|threshold|bandwidth) \d+( |$)/m)
+    expect(words).not.toMatch(/(limit|quantum|burst|memlimit|memory_limit) \d+[a-z]/)
+  })
+})
+
+describe('networkdQdiscs', () => {
+  const read = (text: string) => answers([networkdQdiscs], { stdout: Buffer.from(text) })[0]
+
+  it('are the sections of files that match devices by name', () => {
+    const [a, b, c] = ['10-a', '20-b', '30-c'].map((name) => `/etc/systemd/network/${name}.network`)
+    const text = `${a}:[Match]
+${a}:Name = eth0 en*
+${a}:[Network]
+${a}:[FairQueueingControlledDelay]
+${b}:[Match]
+${b}:Name=lan0
+${b}:[QDisc]
+${c}:[Match]
+${c}:[CAKE]
+`
+    expect(read(text)).toEqual([{ file: a, devices: ['eth0', 'en*'], sections: ['FairQueueingControlledDelay'] }])
+    expect(read('')).toEqual([])
+    expect(answers([networkdQdiscs], { status: 1 })).toEqual([expect.objectContaining({ code: 'E_PROBE_UNPARSABLE' })])
+  })
+
+  it.each([
+    ['eth0', ['eth0'], true],
+    ['eth0', ['en*', 'eth?'], true],
+    ['eth0', ['eth[12]'], false],
+    ['eth0', ['eth[!12]'], true],
+    ['eth0', ['eth'], false],
+    ['eth0.5', ['eth0*5'], true],
+    ['ethX5', ['eth.5'], false],
+    ['eth0', ['!lo', 'docker*'], true],
+    ['docker0', ['!lo', 'docker*'], false],
+  ])('on %s by %j: %s', (device, devices, expected) => {
+    expect(setsQdiscOf(device, { file: '', devices, sections: [] })).toBe(expected)
   })
 })
 
