@@ -6,7 +6,7 @@ import { listeners } from '../listeners.ts'
 import { portOf } from '../listen-address.ts'
 import { presence } from '../presence.ts'
 import { atLeast, haproxyVersion, nginxVersion } from '../software-version.ts'
-import { nginxServers } from './servers.ts'
+import { nginxServers, sameName } from './servers.ts'
 import type { Delivery } from './site.ts'
 import { nginxUser } from './worker-user.ts'
 
@@ -31,7 +31,14 @@ export function verdicts(delivery: Delivery, unit: string, configPath: string, {
   const refusal =
     software(delivery, now) ??
     surroundings(delivery, unit, now) ??
-    (delivery.route === 'edge' ? undefined : sameName(delivery, configPath, now))
+    (delivery.route === 'edge'
+      ? undefined
+      : sameName(
+          now(nginxServers(delivery.site.serverNames)),
+          delivery.site.serverNames,
+          [port(delivery.site)],
+          [configPath],
+        ))
   if (refusal) return [refusal]
   return Object.entries(needs(delivery)).flatMap(([path, without]) =>
     now(presence(path)) ? [] : [note(`${path} is not there now: ${without}`)],
@@ -88,19 +95,6 @@ function surroundings({ site, route }: Delivery, unit: string, now: Reading['now
     )
   }
   return undefined
-}
-
-/** nginx would only warn («conflicting server name, ignored») and keep to the one that it reads first. */
-function sameName({ site }: Delivery, configPath: string, now: Reading['now']): Verdict | undefined {
-  const other = now(nginxServers(site.serverNames)).find(
-    ({ file, ports }) => file !== configPath && ports.includes(port(site)),
-  )
-  if (!other) return undefined
-  const name = other.names.find((each) => site.serverNames.includes(each))
-  return refuse(
-    `${other.file} has a server named ${name} on port ${port(site)} already; nginx would ignore one of the two.`,
-    'Take the name from one of them.',
-  )
 }
 
 function needs(delivery: Delivery): Readonly<Record<string, string>> {

@@ -21,7 +21,14 @@ import {
   unitText,
 } from './early-hints-config.ts'
 import { looks, neededFiles, verdicts } from './early-hints-judge.ts'
-import type { Delivery, PhpSite, TlsFiles, Upstream } from './site.ts'
+import {
+  type Delivery,
+  type PhpSite,
+  serverNameProblem,
+  type TlsFiles,
+  type Upstream,
+  upstreamProblem,
+} from './site.ts'
 import { socketFolder } from './socket-folder.ts'
 import { systemdFile } from './systemd-file.ts'
 
@@ -135,11 +142,7 @@ export class NginxEarlyHints extends Task {
 
   serverName(...names: readonly string[]): this {
     const serverNames = [...new Set(names.map((name) => name.toLowerCase()))]
-    const bad = serverNames.find((name) => !/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name))
-    return this.saying(
-      { serverNames },
-      bad === undefined ? undefined : `${JSON.stringify(bad)} is not the name of a host`,
-    )
+    return this.saying({ serverNames }, serverNames.map(serverNameProblem).find(Boolean))
   }
 
   tls({ certificate, key }: TlsFiles): this {
@@ -177,14 +180,9 @@ export class NginxEarlyHints extends Task {
   forward(upstream: Upstream): NginxEarlyHints {
     const { root, fastcgi, links } = this.site
     const spare = root !== undefined || fastcgi !== undefined || links.length > 0
-    const valid = /^https?:\/\/(unix:\/[\w@%+=:,./-]+|[\w.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?)$/i.test(upstream)
-    const shown = JSON.stringify(upstream)
     return this.with<NginxEarlyHints>({ upstream })
       .by('forward')
-      .saying(
-        {},
-        valid ? undefined : `${shown} is not an upstream such as http://127.0.0.1:3000 or http://unix:/run/app.sock`,
-      )
+      .saying({}, upstreamProblem(upstream))
       .saying(
         {},
         spare

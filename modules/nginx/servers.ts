@@ -1,6 +1,7 @@
 /** The servers that a host's nginx configuration declares, as far as they bear certain names. */
 
 import type { Resource } from '../../dsl/resource.ts'
+import { type Refusal, refuse } from '../../dsl/task.ts'
 import { Probe } from '../../probe/probe.ts'
 import { sh } from '../../shell/script.ts'
 
@@ -34,6 +35,25 @@ done`,
   }
 }
 
+/** Another server with one of the names on one of the ports: nginx would ignore one of the two («conflicting server name»). */
+export function sameName(
+  servers: readonly NginxServer[],
+  names: readonly string[],
+  ports: readonly number[],
+  ownFiles: readonly string[],
+): Refusal | undefined {
+  const other = servers.find(
+    (server) => !ownFiles.includes(server.file) && server.ports.some((port) => ports.includes(port)),
+  )
+  if (!other) return undefined
+  const name = other.names.find((each) => names.includes(each))
+  const port = other.ports.find((each) => ports.includes(each))
+  return refuse(
+    `${other.file} has a server named ${name} on port ${port} already; nginx would ignore one of the two.`,
+    'Take the name from one of them.',
+  )
+}
+
 /** The servers of a configuration file. What it includes is not followed. */
 export function serversOf(file: string, text: string): readonly NginxServer[] {
   const servers: NginxServer[] = []
@@ -64,6 +84,27 @@ export function serversOf(file: string, text: string): readonly NginxServer[] {
 function portOf(address: string): number {
   if (address.startsWith('unix:')) return 0
   return Number(/^(?:.*:)?(\d+)$/.exec(address)?.[1] ?? 80)
+}
+
+/** What is wrong with directives that stand in a block: they must not end it, and must end themselves. */
+export function directivesProblem(text: string): string | undefined {
+  let depth = 0
+  let last = ';'
+  for (const token of tokens(text)) {
+    if (token === '{') depth++
+    if (token === '}' && --depth < 0) return 'the directives close a block that they did not open'
+    last = token
+  }
+  if (depth > 0) return 'the directives leave a block open'
+  return last === ';' || last === '}'
+    ? undefined
+    : `the directives do not end with a semicolon: ${JSON.stringify(last)}`
+}
+
+/** Whether directives have one of a name, in whatever block. */
+export function hasDirective(text: string, name: string): boolean {
+  const all = tokens(text)
+  return all.some((token, i) => token === name && (i === 0 || ['{', '}', ';'].includes(all[i - 1]!)))
 }
 
 /** Words, `;`, `{` and `}`. Quotes are taken off, comments left out. */

@@ -27,3 +27,15 @@ export interface PhpSite extends Site {
 export type Delivery =
   | { readonly route: 'hop' | 'edge'; readonly site: PhpSite }
   | { readonly route: 'forward'; readonly site: Site; readonly upstream: string }
+
+/** What is wrong with the name of a server, which is in lower case here. A regular expression is not taken. */
+export function serverNameProblem(name: string): string | undefined {
+  if (/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name)) return undefined
+  return `${JSON.stringify(name)} is not the name of a host`
+}
+
+/** What is wrong with an upstream; a path would change what it is asked for. */
+export function upstreamProblem(upstream: string): string | undefined {
+  if (/^https?:\/\/(unix:\/[\w@%+=:,./-]+|[\w.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?)$/i.test(upstream)) return undefined
+  return `${JSON.stringify(upstream)} is not an upstream such as http://127.0.0.1:3000 or http://unix:/run/app.sock`
+}
