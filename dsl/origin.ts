@@ -51,7 +51,7 @@ function placeOf(frame: string): readonly Place[] {
 }
 
 function userPlace(frame: string): readonly Place[] {
-  const [, location, line, column] = /(?:\(|at (?:async )?)((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(frame) ?? []
+  const [, location, line, column] = /(?:\(|at (?:[a-z]+ )?)((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(frame) ?? []
   if (!location) return []
   // Loaders add a query to tell versions of a file apart.
   const file = decodeURI(location.replace(/^file:\/\//, '').replace(/\?.*$/, ''))

@@ -29,7 +29,8 @@ interface Definition {
 
 /** A value as it is written in PHP. */
 export function phpLiteral(value: PhpValue): string {
-  return typeof value === 'string' ? `'${value.replace(/[\\']/g, '\\$&')}'` : String(value)
+  if (typeof value === 'string') return `'${value.replace(/[\\']/g, '\\$&')}'`
+  return Object.is(value, -0) ? '-0.0' : String(value)
 }
 
 /**

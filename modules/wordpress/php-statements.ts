@@ -55,7 +55,7 @@ export function stringValue({ kind, text }: PhpToken): string | undefined {
   const inner = bare.slice(1, -1)
   if (bare.startsWith("'")) return inner.replace(/\\([\\'])/g, '$1')
   return inner.replace(
-    /\\(u\{[0-9a-f]+\}|x[0-9a-f]{1,2}|[0-7]{1,3}|[^])/gi,
+    /\\(u\{[0-9A-Fa-f]+\}|[xX][0-9A-Fa-f]{1,2}|[0-7]{1,3}|[^])/g,
     (whole, escape: string) => unescaped(escape) ?? whole,
   )
 }
@@ -73,7 +73,10 @@ const escapes: Readonly<Record<string, string>> = {
 }
 
 function unescaped(escape: string): string | undefined {
-  if (/^u\{/.test(escape)) return String.fromCodePoint(Number.parseInt(escape.slice(2), 16))
+  if (escape.startsWith('u{')) {
+    const point = Number.parseInt(escape.slice(2), 16)
+    return point <= 0x10ffff ? String.fromCodePoint(point) : undefined
+  }
   if (/^x./i.test(escape)) return String.fromCharCode(Number.parseInt(escape.slice(1), 16))
   if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8) % 256)
   return escapes[escape]
@@ -123,10 +126,13 @@ class StatementReader {
       return
     }
     if (token.text === '{') return this.#braces(under)
-    if (token.text === '#[') return void this.#balanced()
+    if (token.text === '#[') return this.#balanced()
     if (word === 'if') return this.#if(under)
     if (loops.includes(word)) return this.#loop(word, under)
-    if (word === 'declare') return void (this.#at++, this.#balanced())
+    if (word === 'declare') {
+      this.#at++
+      return this.#balanced()
+    }
     if (word === 'do' || word === 'try') return this.#branch(word, under)
     if (bodies.includes(word) && this.#declares(word)) return this.#body(word, under)
     if (word === 'namespace') throw this.#refused(token, 'it has a namespace')

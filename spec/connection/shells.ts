@@ -54,7 +54,8 @@ export class Folder {
   }
 
   remove(): void {
-    rmSync(this.path, { recursive: true })
+    // A session that has ended may still be clearing up in it.
+    rmSync(this.path, { recursive: true, maxRetries: 20, retryDelay: 50 })
   }
 }
 

@@ -56,7 +56,7 @@ function ground(change: (memory: MemoryHost) => Partial<Host>): Ground {
     apply: (steps) => memory.apply(steps),
     ask: (view) => memory.ask(view),
     pause: (seconds) => memory.pause(seconds),
-    react: (handlers) => memory.react(handlers),
+    react: (...run) => memory.react(...run),
     close: () => memory.close(),
     ...change(memory),
   }

@@ -152,3 +152,18 @@ describe('whatever the file', () => {
     )
   })
 })
+
+it.each([
+  [String.raw`"\x41\X42\103\u{1F600}\$\n"`, 'ABC😀$\n'],
+  [String.raw`"\U{41}\q"`, String.raw`\U{41}\q`],
+  [String.raw`'it\'s \n \\'`, String.raw`it's \n ` + '\\'],
+  ['0x1F', 31],
+  ['0b101', 5],
+  ['017', 15],
+  ['0o17', 15],
+  ['1_000.5e1', 10_005],
+  ['-3', -3],
+  ['\\NULL', null],
+])('%s is read as PHP reads it', (text, value) => {
+  expect(constantIn(path, `<?php define('X', ${text});`, 'X')).toBe(value)
+})

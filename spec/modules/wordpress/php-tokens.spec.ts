@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Failure } from '../../../errors/failure.ts'
 import { lineAt, phpTokens } from '../../../modules/wordpress/php-tokens.ts'
 
 const folder = join(import.meta.dirname, '../../fixtures/php')
@@ -9,6 +10,16 @@ const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 const names = readdirSync(folder)
   .filter((name) => name.endsWith('.tokens'))
   .map((name) => name.slice(0, -'.tokens'.length))
+
+/** Undefined where the text is refused; what is thrown beside a refusal is a mistake. */
+function tokensOf(source: string) {
+  try {
+    return phpTokens(source)
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'E_REFUSED') return undefined
+    throw error
+  }
+}
 
 const tokens = (source: string) => phpTokens(source).map(({ kind, text }) => [kind, text])
 
@@ -48,13 +59,8 @@ describe('the tokens of PHP', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (parts) => {
         const source = `<?php ${parts.join('')}`
-        let found: readonly { readonly text: string; readonly at: number }[]
-        try {
-          found = phpTokens(source)
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'E_REFUSED' })
-          return
-        }
+        const found = tokensOf(source)
+        fc.pre(found !== undefined)
         taken++
         expect(found.map(({ text }) => text).join('')).toBe(source)
         for (const { text, at } of found) expect(source.startsWith(text, at)).toBe(true)
