@@ -139,7 +139,7 @@ describe('play explain', () => {
     expect(stdout).toMatch(/write\n {6}# pending reactions\n/)
     expect(stdout).toMatch(/\n {4}file \/etc\/motd {2}plays\/hello\.ts:5\n {6}# \/etc\/motd\n/)
     expect(stdout).toContain('      # on its standard input: 29 bytes\n')
-    expect(stdout).toMatch(/react\n {4}tell {2}because of file \/etc\/motd\n {6}wall hello\n/)
+    expect(stdout).toMatch(/react\n {4}tell {2}because of file \/etc\/motd\n {6}\(\n {6}wall hello\n/)
     expect(existsSync(join(folder, '.play'))).toBe(false)
   })
 })
