@@ -119,7 +119,8 @@ export class MysqlIndex extends Task implements IndexStart, IndexInSchema {
   retire(policy: RetirePolicy): MysqlIndex {
     const wrong = (problem: string | undefined) => problem && `mysqlIndex ${this.id}: ${problem}`
     const [unusedFor, grace] = (['unusedFor', 'grace'] as const).map((name) => atLeastAnHour(name, policy[name]))
-    const on = policy.on.map(elsewhere)
+    const named = Array.isArray(policy.on) ? (policy.on as RetirePolicy['on']) : undefined
+    const on = named?.map(elsewhere) ?? [unsaid]
     const problem = [unusedFor, grace, ...on].find(isProblem)?.problem
     const { onDefaultsFile } = policy
     return this.with<MysqlIndex>({
@@ -131,7 +132,7 @@ export class MysqlIndex extends Task implements IndexStart, IndexInSchema {
       },
     })
       .wrong(wrong(problem))
-      .wrong(wrong(twice(policy.on)))
+      .wrong(wrong(twice(named ?? [])))
       .wrong(wrong(onDefaultsFile === undefined ? undefined : defaultsFileProblem(onDefaultsFile)))
   }
 
@@ -194,6 +195,8 @@ function atLeastAnHour(name: string, duration: Duration) {
   if (isProblem(parsed)) return { problem: `${name}: ${parsed.problem}` }
   return parsed >= 3600 ? parsed : { problem: `${name} is an hour at least, not ${duration}` }
 }
+
+const unsaid = { problem: 'on: say which other servers have the table, `on: []` where there is none' }
 
 /** A name or an address, and a port. Nothing of it can be taken for an option. */
 function elsewhere(text: string): Elsewhere | { readonly problem: string } {
