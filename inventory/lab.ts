@@ -16,7 +16,10 @@ const read = (name: string, file: string) => readFileSync(join(hosts, name, file
 export default inventory(fleet, {
   ssh: { user: 'root', privateKey: join(lab, 'key'), knownHosts: join(lab, 'known_hosts') },
   vars: { domain: 'coaching.example' },
-  groups: { web: { vars: { php: '8.4', tls: '/etc/ssl/fleetplay-lab' } }, db: { vars: { schema: 'coaching' } } },
+  groups: {
+    web: { vars: { php: '8.4', tls: '/etc/ssl/fleetplay-lab', selfSigned: true, site: '/srv/wordpress' } },
+    db: { vars: { schema: 'coaching' } },
+  },
   hosts: Object.fromEntries(
     names.map((name) => [
       name,

@@ -7,7 +7,10 @@ export default inventory(fleet, {
   // What is not said here comes from your ssh_config: users, keys, ports, jump hosts.
   ssh: { user: 'deploy' },
   vars: { domain: 'coaching.example' },
-  groups: { web: { vars: { php: '8.4', tls: '/etc/ssl/coaching' } }, db: { vars: { schema: 'coaching' } } },
+  groups: {
+    web: { vars: { php: '8.4', tls: '/etc/ssl/coaching', selfSigned: false, site: '/srv/wordpress' } },
+    db: { vars: { schema: 'coaching' } },
+  },
   hosts: {
     edge1: { groups: ['edge'], address: '192.0.2.10' },
     web1: { groups: ['web'], address: '192.0.2.11' },

@@ -17,12 +17,16 @@ const web = {
     '[global]\npid = /run/php/php8.4-fpm.pid\n;process_control_timeout = 0\n',
   ),
   'file:/etc/php/8.4/fpm/pool.d/www.conf': packaged('[www]\nuser = www-data\nlisten = /run/php/php8.4-fpm.sock\n'),
+  'file:/srv/wordpress/wp-config.php': packaged("<?php\nrequire_once __DIR__ . '/wp-settings.php';\n"),
 }
 
 export default inventory(fleet, {
   carrier: { simulated: { has: base } },
   vars: { domain: 'coaching.example' },
-  groups: { web: { vars: { php: '8.4', tls: '/etc/ssl/coaching' } }, db: { vars: { schema: 'coaching' } } },
+  groups: {
+    web: { vars: { php: '8.4', tls: '/etc/ssl/coaching', selfSigned: false, site: '/srv/wordpress' } },
+    db: { vars: { schema: 'coaching' } },
+  },
   hosts: {
     edge1: { groups: ['edge'] },
     web1: { groups: ['web'], carrier: { simulated: { has: web } } },

@@ -1,6 +1,6 @@
 /** What plays may count on: groups, and the variables that hosts have. Any inventory that is chosen is checked against it. */
 
-import { oneOf, shape, text } from 'fleetplay'
+import { boolean, oneOf, shape, text } from 'fleetplay'
 
 export const fleet = shape({
   vars: {
@@ -8,14 +8,18 @@ export const fleet = shape({
     domain: text,
   },
   groups: {
-    /** Takes the traffic in, and sends the video out. */
+    /** HAProxy: takes the traffic in, and sends the video out. */
     edge: {},
-    /** Renders the pages: nginx, HAProxy and php-fpm. */
+    /** Renders the pages: nginx, php-fpm and WordPress. */
     web: {
       vars: {
         php: oneOf('8.2', '8.3', '8.4'),
         /** The folder of cert.pem and key.pem. */
         tls: text,
+        /** Whether cert.pem is from no authority that others know, as in a lab. */
+        selfSigned: boolean,
+        /** The folder of WordPress. */
+        site: text,
       },
     },
     /** MySQL with the bookings. */

@@ -1,6 +1,16 @@
 /** How an engineer tests a play: what would it do to such a host? No host, no shell; milliseconds. */
 
-import { columnHistogram, fileAt, kernelParameter, nginxVersion, rootQdisc, unit } from 'fleetplay/places'
+import {
+  columnHistogram,
+  fileAt,
+  httpAnswer,
+  httpPage,
+  kernelParameter,
+  nginxVersion,
+  rootQdisc,
+  runningOpcache,
+  unit,
+} from 'fleetplay/places'
 import { mockHost, run } from 'fleetplay/testing'
 import 'fleetplay/vitest'
 import { describe, expect, it } from 'vitest'
@@ -14,12 +24,19 @@ const web1 = () =>
   mockHost('web1', {
     os: 'debian sid',
     groups: ['web'],
-    vars: { domain: 'coaching.example', php: '8.4', tls: '/etc/ssl/coaching' },
+    vars: {
+      domain: 'coaching.example',
+      php: '8.4',
+      tls: '/etc/ssl/coaching',
+      selfSigned: false,
+      site: '/srv/wordpress',
+    },
   })
     .has(nginxVersion, '1.30.6')
     .has(fileAt('/etc/hosts'), packaged('127.0.0.1 localhost\n'))
     .has(fileAt('/etc/php/8.4/fpm/php-fpm.conf'), packaged('[global]\n;process_control_timeout = 0\n'))
     .has(fileAt('/etc/php/8.4/fpm/pool.d/www.conf'), packaged('[www]\nlisten = /run/php/php8.4-fpm.sock\n'))
+    .has(fileAt('/srv/wordpress/wp-config.php'), packaged("<?php\nrequire_once __DIR__ . '/wp-settings.php';\n"))
 
 const db1 = () =>
   mockHost('db1', { groups: ['db'], vars: { domain: 'coaching.example', schema: 'coaching' } }).has(
@@ -30,11 +47,12 @@ const db1 = () =>
 const histogram = columnHistogram({ schema: 'coaching', table: 'wp_eistruttore_schedule', column: 'session_date' })
 
 describe('a fresh web host', () => {
-  it('gets the buffers, the queue and the site, and the daemons that must know are told once', async () => {
+  it('gets the buffers, the queue, php-fpm and the site, and the daemons that must know are told once', async () => {
     const result = await run(coachingFleet, web1())
     expect(result.hosts).toEqual({ web1: 'changed' })
     expect(result).toChange(kernelParameter('net.core.rmem_default'), { from: '212992', to: '16777216' })
     expect(result).toChange(rootQdisc('eth0'))
+    expect(result).toChange(runningOpcache('8.4'))
     expect(result).toChange(unit('nginx.service'))
     expect(result.reactions.map(({ handler }) => handler)).toContain('restart systemd-resolved')
     expect(result.reactions.filter(({ handler }) => handler === 'restart php8.4-fpm')).toHaveLength(1)
@@ -67,7 +85,7 @@ describe('a web host that somebody changed by hand', () => {
 })
 
 describe('a web host with an nginx that is too old', () => {
-  it('is refused in the plan, with what would work, and its site is not begun', async () => {
+  it('is refused in the plan, with what would work, and nothing of its play is begun', async () => {
     const host = web1().has(nginxVersion, '1.22.1')
     const result = await run(coachingFleet, host)
     expect(result).toFailAt('nginxEarlyHints coaching', '.edge() would work here.')
@@ -76,8 +94,25 @@ describe('a web host with an nginx that is too old', () => {
   })
 })
 
+describe('the page of a web host, as a visitor gets it', () => {
+  const page = httpAnswer('https://coaching.example/', { via: 'web1' })
+  const assets = '/wp-content/themes/eistruttore/assets'
+  const earlyHints = [`${assets}/css/critical-coach.min.css`, `${assets}/js/calendar.min.js`]
+  const observed = async (host: ReturnType<typeof web1>) => await run(coachingFleet, host, { tags: ['watch'] })
+
+  it('is as expected with its early hints', async () => {
+    const { observations } = await observed(web1().has(page, httpPage(200, { earlyHints })))
+    expect(observations.find(({ task }) => task.module === 'http')).toMatchObject({ outcome: 'ok' })
+  })
+
+  it('fails the run without them, and says what came instead', async () => {
+    const result = await observed(web1().has(page, httpPage(200)))
+    expect(result).toFailAt('http https://coaching.example/', 'no 103')
+  })
+})
+
 describe('a database host', () => {
-  it('gets its histogram once MySQL runs', async () => {
+  it('gets its histogram, and its old index watched, once MySQL runs', async () => {
     const host = db1().cannotRead(histogram, 'mysql is not running')
     const plan = await run(coachingFleet, host, { check: true })
     expect(plan.changes.find(({ key }) => key === histogram.key)).toMatchObject({
@@ -86,7 +121,7 @@ describe('a database host', () => {
     expect(await run(coachingFleet, db1())).toChange(histogram)
   })
 
-  it('fails in the words of MySQL, and the failure names the line of the play', async () => {
+  it('fails in the words of MySQL where the table is missing, at the line of the play', async () => {
     const words = "ERROR 1146 (42S02): Table 'coaching.wp_eistruttore_schedule' doesn't exist"
     const result = await run(coachingFleet, db1().fails(histogram, { stderr: words }))
     expect(result).toFailAt('mysqlHistogram coaching.wp_eistruttore_schedule.session_date', words)

@@ -1,20 +1,15 @@
-/** The coaching platform: edge, web, database and cache hosts, as its engineers want them. */
+/** The coaching platform: edge, web, database and cache hosts, as its engineers want them. One file for each technique. */
 
-import {
-  block,
-  cron,
-  directory,
-  file,
-  mysqlHistogram,
-  nginxEarlyHints,
-  service,
-  sysctl,
-  systemdDropIn,
-  user,
-} from 'fleetplay'
+import { block, file, user } from 'fleetplay'
 import { fleet } from '../inventory/shape.ts'
-import { fairQueue, reopenResolver, udpBuffers } from './coaching/kernel.ts'
-import { phpSocket, socketActivatedPhp } from './coaching/php-fpm.ts'
+import { bookingStatistics, retiredIndexes } from './coaching/database.ts'
+import { quietCron, udpBuffers } from './coaching/dns-storms.ts'
+import { earlyHints } from './coaching/early-hints.ts'
+import { crmSync, theme } from './coaching/eistruttore.ts'
+import { fairQueue } from './coaching/fair-queue.ts'
+import { ingress } from './coaching/ingress.ts'
+import { compiledPhp, phpBehindSocket } from './coaching/php-fpm.ts'
+import { sessionsInRedis, sessionStore } from './coaching/sessions.ts'
 
 const everywhere = fleet
   .play('everywhere')
@@ -28,53 +23,47 @@ const everywhere = fleet
         .join('\n'),
     ),
     user('deploy').shell('/bin/bash'),
-    udpBuffers().notify(reopenResolver),
+    udpBuffers(),
   ])
 
 const edge = fleet
   .play('edge')
   .hosts('edge')
   .become()
-  .tasks(({ facts }) => [fairQueue(facts.need.defaultInterface)])
+  .tasks(({ facts, hosts }) => [ingress(hosts('web')), fairQueue(facts.need.defaultInterface)])
 
 const database = fleet
   .play('database')
   .hosts('db')
   .become()
-  .tasks(({ vars }) => [
-    service('mysql').enabled().started(),
-    mysqlHistogram('wp_eistruttore_schedule').on('session_date').buckets(100).in(vars.schema),
+  .tasks(({ vars, host, hosts }) => [
+    bookingStatistics(vars.schema),
+    retiredIndexes(
+      vars.schema,
+      hosts('db').flatMap(({ name, address }) => (name === host.name ? [] : [address])),
+    ),
   ])
 
 const cache = fleet
   .play('cache')
   .hosts('cache')
   .become()
-  .tasks([
-    sysctl('90-redis').set('vm.overcommit_memory', 1, 'a fork for a snapshot must not fail'),
-    systemdDropIn('redis-server.service', 'limits').section('Service', { LimitNOFILE: 65_536 }),
-    service('redis-server').enabled().started(),
-  ])
+  .tasks(({ host }) => [sessionStore(host.address)])
 
 const web = fleet
   .play('web')
   .hosts('web')
   .become()
   .serial('50%')
-  .tasks(({ vars, facts }) => [
+  .tasks(({ vars, facts, hosts, host }) => [
     fairQueue(facts.need.defaultInterface),
-    socketActivatedPhp(vars.php),
-    directory('/var/www/coaching'),
-    file('/var/www/coaching/index.php').source('./coaching/files/index.php'),
-    cron('wp-cron').schedule('*/5 * * * *').as('www-data').runs('php /var/www/coaching/wp-cron.php'),
-    nginxEarlyHints('coaching')
-      .serverName(vars.domain)
-      .tls({ certificate: `${vars.tls}/cert.pem`, key: `${vars.tls}/key.pem` })
-      .root('/var/www/coaching')
-      .fastcgi(phpSocket(vars.php))
-      .preload('/assets/css/critical-coach.min.css', { as: 'style' })
-      .preload('/assets/fonts/speaker-sans-bold.woff2', { as: 'font', type: 'font/woff2', crossorigin: true })
-      .hop(),
+    phpBehindSocket(vars.php),
+    compiledPhp(vars.php),
+    hosts('cache').map(({ name }) => sessionsInRedis(vars.php, name)),
+    quietCron(vars.site),
+    theme(vars.site),
+    crmSync(),
+    earlyHints({ ...vars, address: host.address }),
   ])
 
 export default [everywhere, edge, database, cache, web]

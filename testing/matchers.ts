@@ -33,10 +33,11 @@ export const matchers = {
     }
   },
 
-  /** The run failed at a task, with a message that holds the words. */
+  /** The run failed at a task or an observation, with a message that holds the words. */
   toFailAt(result: RunResult, task: Task | string, words: string | RegExp = ''): Verdict {
     const title = typeof task === 'string' ? task : titleOf(task)
-    const failed = result.tasks.find((event) => event.task.title === title && event.outcome === 'failed')
+    const ends = [...result.tasks, ...result.observations]
+    const failed = ends.find((event) => event.task.title === title && event.outcome === 'failed')
     const { message = '', seen, hint } = failed?.failure ?? {}
     const said = [message, seen?.output, hint].filter(Boolean).join('\n')
     const pass = failed !== undefined && (typeof words === 'string' ? said.includes(words) : words.test(said))
@@ -61,7 +62,10 @@ function told(result: RunResult): string {
       `  ${host}  ${task.title}  ${outcome}${failure ? `: ${failure.message}` : ''}`,
       ...changes.map(({ label, before, after }) => `    ${label}  ${before} → ${after}`),
     ])
+  const unexpected = result.observations.flatMap(({ host, task, failure }) =>
+    failure ? [`  ${host}  ${task.title}  ${failure.message}`] : [],
+  )
   const lost = Object.entries(result.hosts).filter(([, outcome]) => outcome === 'unreachable')
-  const all = [...lines, ...lost.map(([host]) => `  ${host}  unreachable`)]
+  const all = [...lines, ...unexpected, ...lost.map(([host]) => `  ${host}  unreachable`)]
   return all.length > 0 ? `what happened:\n${all.join('\n')}` : 'nothing was changed'
 }

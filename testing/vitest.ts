@@ -15,7 +15,7 @@ declare module 'vitest' {
     toChange<V>(place: Resource<V>, values?: { readonly from?: V; readonly to?: V }): void
     /** The run found everything as desired. */
     toBeConverged(): void
-    /** The run failed at a task, with a message that holds the words. */
+    /** The run failed at a task or an observation, with a message that holds the words. */
     toFailAt(task: Task | string, words?: string | RegExp): void
   }
 }

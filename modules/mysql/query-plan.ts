@@ -33,7 +33,6 @@ export function queryPlan(sql: string, schema: string, defaultsFile?: string): R
     label: sql,
     read: Probe.script(client(explain(sql, schema), defaultsFile), parsePlan, { aside: true }),
     show: ({ reads }) => `reads about ${count(reads)}`,
-    fresh: { steps: [], reads: 0, leaves: 0 },
   }
 }
 

@@ -37,13 +37,7 @@ export interface QdiscCounters {
  * mockHost('web1').has(qdiscCounters('eth0'), { type: 'absent', devices: ['lo'] })
  */
 export function qdiscCounters(device: string): Resource<DeviceCounters> {
-  return { key: `qdisc-stats:${device}`, read: Probe.of(counters, device), fresh: idle }
-}
-
-const nothing = { bytes: 0, packets: 0, drops: 0, overlimits: 0, backlog: 0, ecnMarks: null, newFlows: null }
-const idle: DeviceCounters = {
-  type: 'present',
-  qdiscs: [{ kind: 'pfifo_fast', handle: '0:', parent: null, ...nothing }],
+  return { key: `qdisc-stats:${device}`, read: Probe.of(counters, device) }
 }
 
 const counters: Collector<string, DeviceCounters> = {
