@@ -20,12 +20,25 @@ import { serverNameProblem, type TlsFiles, upstreamProblem } from './site.ts'
 export interface NginxSiteStart {
   /** The names of the site. `*.example.com` is one; a regular expression is not. */
   serverName(...names: readonly [string, ...string[]]): NginxSiteNamed
+  /** Has the site in `/etc/nginx/conf.d/NAME.conf`, as nginx's own packages do, and not in Debian's `sites-available`. */
+  inConfD(): NginxSiteStart
   /** No such site: its link and its file go. */
   absent(): NginxSite
 }
 
 /** A site that answers nothing yet. */
-export interface NginxSiteNamed extends NginxSiteOptions<NginxSiteNamed> {
+export interface NginxSiteNamed {
+  /** Where it listens. @default every address of both families: port 443 with TLS, else 80 */
+  listen(...addresses: readonly [Listen, ...Listen[]]): NginxSiteNamed
+  /**
+   * TLS 1.2 and 1.3 with HTTP/2: the certificate with its whole chain, and its private key, absolute paths on the host. Where
+   * one is not there the plan has a note, and nginx refuses the configuration.
+   */
+  tls(files: TlsFiles): NginxSiteNamed
+  /** Directives of the server in nginx's own language, each with its semicolon, for what has no word here. Several calls add up. */
+  directives(text: string): NginxSiteNamed
+  /** Has the site in `/etc/nginx/conf.d/NAME.conf`, as nginx's own packages do, and not in Debian's `sites-available`. */
+  inConfD(): NginxSiteNamed
   /** Serves the files of a folder: an absolute path on the host. Hidden files are answered 404. */
   root(folder: string): NginxSite
   /**
@@ -37,20 +50,6 @@ export interface NginxSiteNamed extends NginxSiteOptions<NginxSiteNamed> {
    * .location('/status', { directives: 'stub_status;\nallow 127.0.0.1;\ndeny all;' })
    */
   location(path: string, what: Location): NginxSite
-}
-
-interface NginxSiteOptions<Next> {
-  /** Where it listens. @default every address of both families: port 443 with TLS, else 80 */
-  listen(...addresses: readonly [Listen, ...Listen[]]): Next
-  /**
-   * TLS 1.2 and 1.3 with HTTP/2: the certificate with its whole chain, and its private key, absolute paths on the host. Where
-   * one is not there the plan has a note, and nginx refuses the configuration.
-   */
-  tls(files: TlsFiles): Next
-  /** Directives of the server in nginx's own language, each with its semicolon, for what has no word here. Several calls add up. */
-  directives(text: string): Next
-  /** Writes the site to `/etc/nginx/conf.d/NAME.conf`, as nginx's own packages have it, and not to Debian's `sites-available`. */
-  inConfD(): Next
 }
 
 /**

@@ -12,6 +12,8 @@ const php = () =>
     .tls({ certificate: '/etc/ssl/cert.pem', key: '/etc/ssl/key.pem' })
     .root('/srv')
     .fastcgi('/run/php.sock')
+const haproxyBehind = (backend: ReturnType<ReturnType<typeof words.haproxyBackend>['server']>) =>
+  words.haproxyConfig().frontend(words.haproxyFrontend('law').bind('80').defaultBackend('law')).backend(backend)
 const key = 'AAAAC3NzaC1lZDI1NTE5AAAAIOuB3xXnTgpTAjrQUNOZ4FR4KTWqVvbWLg5S6Ze4cWpJ'
 
 /** By the names that a play calls them. */
@@ -64,6 +66,41 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.file(`/srv/${text}/a`).absent(),
   ],
   group: (text) => [() => words.group(text), () => words.group(text).absent()],
+  haproxyConfig: (text) => [
+    () => words.haproxyConfig().frontend(words.haproxyFrontend(text).bind('80').defaultBackend(text)),
+    () =>
+      words
+        .haproxyConfig()
+        .frontend(words.haproxyFrontend('law').bind(text as never, { certificate: `/etc/${text}` }))
+        .frontend(words.haproxyFrontend('two').bind('81').directives(`redirect location /${text}`)),
+    () =>
+      words
+        .haproxyConfig()
+        .frontend(words.haproxyFrontend('law').bind('80').preload(`/${text}`, { as: 'style' }).defaultBackend('b'))
+        .backend(words.haproxyBackend('b').server('a', 'a:1')),
+    () => haproxyBehind(words.haproxyBackend('law').server(text, '10.0.3.11:80')),
+    () => haproxyBehind(words.haproxyBackend('law').server('a', `${text}:80`)),
+    () => haproxyBehind(words.haproxyBackend('law').server('a', `unix@/run/${text}`)),
+    () =>
+      haproxyBehind(
+        words.haproxyBackend('law').server('a', 'a:1', { tls: { authorities: `/etc/${text}`, name: text } }),
+      ),
+    () => haproxyBehind(words.haproxyBackend('law').healthCheck(`/${text}`, { host: text }).server('a', 'a:1')),
+    () => haproxyBehind(words.haproxyBackend('law').server('a', 'a:1', { check: { every: text as never } })),
+    () => haproxyBehind(words.haproxyBackend('law').server('a', 'a:1').directives(text)),
+    () =>
+      words
+        .haproxyConfig()
+        .global({ directives: text })
+        .defaults({ directives: text, timeout: { client: text as never } })
+        .frontend(words.haproxyFrontend('law').bind('80').directives('redirect location /')),
+  ],
+  haproxyEarlyHints: (text) => [
+    () => words.haproxyEarlyHints(text).preload('/a.css', { as: 'style' }),
+    () => words.haproxyEarlyHints('law').preload(`/${text}`, { as: 'style' }),
+    () => words.haproxyEarlyHints('law').preload('/a.css', { as: 'style', type: text as never }),
+    () => words.haproxyEarlyHints(text).absent(),
+  ],
   line: (text) => [
     () => words.line(`/etc/${text}`).present('x', { create: true }),
     () => words.line('/etc/law').present(text, { create: true, after: text }),
@@ -105,6 +142,27 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
         .hop(),
     () => php().forward(`http://${text}`),
   ],
+  nginxSite: (text) => [
+    () => words.nginxSite(text).serverName('a.example').root('/srv'),
+    () => words.nginxSite(text).inConfD().absent(),
+    () => words.nginxSite('law').serverName(text).root('/srv'),
+    () => words.nginxSite('law').serverName('a.example').root(`/srv/${text}`).fastcgi(`/run/${text}`),
+    () =>
+      words
+        .nginxSite('law')
+        .serverName('a.example')
+        .listen(text as never)
+        .tls({ certificate: `/etc/${text}`, key: `/etc/${text}` })
+        .root('/srv'),
+    () =>
+      words
+        .nginxSite('law')
+        .serverName('a.example')
+        .location(text, { proxy: `http://${text}` }),
+    () => words.nginxSite('law').serverName('a.example').location('/', { redirect: text }),
+    () => words.nginxSite('law').serverName('a.example').location('/', { directives: text }),
+    () => words.nginxSite('law').serverName('a.example').directives(`add_header X-Law "${text}";`).root('/srv'),
+  ],
   opcache: (text) => [
     () => words.opcache(text as never).set({ jit: 'off' }),
     () => words.opcache('8.4', { pool: text }).set({ jit: 'off' }),
@@ -132,6 +190,12 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
     () => words.phpSession('8.4').redis({ host: text }),
     () => words.phpSession('8.4').redis({ socket: `/run/${text}` }),
     () => words.phpSession('8.4').redis({ prefix: text }),
+  ],
+  preloadHeader: (text) => [
+    () => words.preloadHeader(text).preload('/a.css', { as: 'style' }),
+    () => words.preloadHeader('law').preload(`/${text}`, { as: 'style' }),
+    () => words.preloadHeader('law').preload('/a.css', { as: 'style', type: text as never }),
+    () => words.preloadHeader(text).absent(),
   ],
   redisConfig: (text) => [
     () => words.redisConfig({ [text]: 'x' }),

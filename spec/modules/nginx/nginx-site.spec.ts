@@ -134,6 +134,8 @@ server {
     expect(text).toContain('    index index.html;\n')
     expect(text).toContain('try_files $uri $uri/ =404;')
     expect(on.holds(enabled)).toEqual({ type: 'absent' })
+    const gone = await run([nginxSite('coaching').inConfD().absent()], on)
+    expect(gone.changes.map(({ key }) => key)).toEqual([place.key])
   })
 
   it('is put back whole where nginx refuses it, in its own words', async () => {
