@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Task } from '../../dsl/task.ts'
 import { RemoteHost } from '../../engine/remote-host.ts'
+import { wpConfig } from '../../modules/wordpress/config.ts'
 import { wpCron } from '../../modules/wordpress/cron.ts'
 import { wpPlugin, wpTheme } from '../../modules/wordpress/extension.ts'
 import { withConstant } from '../../modules/wordpress/php-constants.ts'
@@ -14,7 +15,10 @@ import { site, wordpressSite } from '../laws/wordpress-site.ts'
 import { edited } from '../modules/wordpress/config-files.ts'
 import { type Lab, labHosts } from './hosts.ts'
 
-/** nginx and php-fpm in front of the site, and an event that leaves a mark in the database. */
+/**
+ * nginx and php-fpm in front of the site, and an event that leaves a mark in the database. As on a busy site, wp-cron.php takes
+ * longer to answer than the ten milliseconds that WordPress waits for it.
+ */
 const web = `set -e
 fpm=$(ls /usr/sbin | grep '^php-fpm')
 rm -f /etc/nginx/sites-enabled/default
@@ -28,10 +32,12 @@ server {
   location ~ \\.php$ {
     include fastcgi_params;
     fastcgi_param SCRIPT_FILENAME \\$document_root\\$fastcgi_script_name;
+    fastcgi_param PHP_VALUE auto_prepend_file=/srv/busy.php;
     fastcgi_pass unix:/run/php/$(echo $fpm | sed 's/php-fpm\\(.*\\)/php\\1-fpm/').sock;
   }
 }
 CONF
+echo '<?php if (basename($_SERVER["SCRIPT_NAME"]) === "wp-cron.php") usleep(200000);' >/srv/busy.php
 mkdir -p ${site}/wp-content/mu-plugins
 echo '<?php add_action("lab_event", function () { update_option("lab_ran", (string) microtime(true)); });' >${site}/wp-content/mu-plugins/lab.php
 systemctl start $(echo $fpm | sed 's/php-fpm\\(.*\\)/php\\1-fpm/') nginx`
@@ -143,6 +149,17 @@ foreach (json_decode(base64_decode('${Buffer.from(JSON.stringify(texts)).toStrin
     expect(values.length).toBe(2 * edited.length)
     expect(values.filter((_, i) => i % 2 === 1)).toEqual(edited.map(() => 'true'))
     expect(values.filter((_, i) => i % 2 === 0)).not.toContain('true')
+  })
+
+  it('leaves a file as it was where PHP refuses the new text, and tells its words', async () => {
+    const path = '/srv/half-edited.php'
+    await on(`cat >${path} && chmod 640 ${path}`, "<?php\n$a = = 1;\nrequire_once ABSPATH . 'wp-settings.php';\n")
+    const look = `cksum ${path}; stat -c '%i %a %Y' ${path}; ls -A /srv`
+    const before = await on(look)
+    expect((await does(wpConfig(path).define('DISABLE_WP_CRON', true))).failure).toContain(
+      'PHP refused the new text, and it was not put in place: Parse error: syntax error, unexpected token "=" on line 2',
+    )
+    expect(await on(look)).toBe(before)
   })
 
   const theme = wpTheme('law-theme').from('../fixtures/wordpress/law-theme.zip').in(site)
