@@ -5,7 +5,7 @@ import { hello, project, sandbox } from './project.ts'
 
 describe('what is misspelt', () => {
   it('is told with a suggestion: command, option, play, inventory', async () => {
-    const { play } = project({ 'inventory/production.ts': sandbox })
+    const { bin, play } = project({ 'inventory/production.ts': sandbox })
     const suggestions = [
       [['rnu', 'hello'], 'Did you mean run?'],
       [['run', 'hello', '--limt', 'web1'], 'Did you mean --limit?'],
@@ -17,6 +17,11 @@ describe('what is misspelt', () => {
       expect(stderr).toContain('1 mistake; nothing was connected to')
       expect(stderr).toContain(suggestion)
     }
+    expect(await bin(['run', 'hello', '-i', 'prodution'])).toMatchObject({
+      status: 4,
+      stdout: '',
+      stderr: expect.stringContaining('Did you mean production?'),
+    })
   })
 
   it('is answered with the help where there is no command', async () => {

@@ -1,16 +1,17 @@
 /**
- * A user's project in a temporary folder, and the real bin run in it. The bin of a checkout resolves 'fleetplay' by its own
- * tsconfig, wherever a play lies, so that the project needs no node_modules.
+ * A user's project in a temporary folder, and command lines said in it. A checkout resolves 'fleetplay' by its own tsconfig,
+ * wherever a play lies, so that the project needs no node_modules.
  */
 
-import { spawn } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
-const bin = fileURLToPath(new URL('../../cli/play.js', import.meta.url))
+const binPath = fileURLToPath(new URL('../../cli/play.js', import.meta.url))
+const standingPath = fileURLToPath(new URL('./standing-play.js', import.meta.url))
 
 export interface Ended {
   readonly status: number | null
@@ -21,14 +22,13 @@ export interface Ended {
 export interface Project {
   readonly folder: string
   readonly write: (path: string, text: string) => void
-  readonly play: (args: readonly string[], options?: PlayOptions) => Promise<Ended>
+  /** What a command line says and returns, in a process that stands already: a start costs more than most commands. */
+  readonly play: (args: readonly string[], env?: Environment) => Promise<Ended>
+  /** The real bin, for what only a process of its own can show: how it starts and ends, its streams, signals. */
+  readonly bin: (args: readonly string[], onOutput?: (text: string, pid: number) => void) => Promise<Ended>
 }
 
-export interface PlayOptions {
-  readonly env?: Readonly<Record<string, string>>
-  /** Called with all that it wrote so far. */
-  readonly onOutput?: (text: string, pid: number) => void
-}
+type Environment = Readonly<Record<string, string>>
 
 export const shape = `import { shape, text } from 'fleetplay'
 export const fleet = shape({ vars: { domain: text }, groups: { web: { vars: { php: text } }, db: {} } })
@@ -69,20 +69,51 @@ export function project(files: Readonly<Record<string, string>> = {}): Project {
     ...files,
   }
   for (const [path, text] of Object.entries(all)) if (text !== '') write(path, text)
-  return { folder, write, play: (args, options) => run(folder, args, options) }
+  return {
+    folder,
+    write,
+    play: (args, env = {}) => say(folder, args, env),
+    bin: (args, onOutput = () => {}) => run(folder, args, onOutput),
+  }
 }
 
-function run(cwd: string, args: readonly string[], { env = {}, onOutput }: PlayOptions = {}): Promise<Ended> {
-  const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [bin, ...args], {
+const { PATH = '', HOME = '' } = process.env
+const stateIn = (folder: string) => ({ XDG_STATE_HOME: join(folder, '.state') })
+
+let standing: ChildProcess | undefined
+
+function say(cwd: string, args: readonly string[], env: Environment): Promise<Ended> {
+  if (!standing) {
+    standing = fork(standingPath, { env: { PATH, HOME }, execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    // It ends when this process does.
+    standing.unref()
+    standing.channel?.unref()
+  }
+  const child = standing
+  return new Promise((resolve, reject) => {
+    const lost = () => {
+      standing = undefined
+      reject(new Error(`play ${args.join(' ')} ended the process that it was said in.`))
+    }
+    child.once('exit', lost)
+    child.once('message', (ended) => {
+      child.off('exit', lost)
+      resolve(ended as Ended)
+    })
+    child.send({ args, cwd, env: { ...stateIn(cwd), ...env } })
+  })
+}
+
+function run(cwd: string, args: readonly string[], onOutput: (text: string, pid: number) => void): Promise<Ended> {
+  const child = spawn(process.execPath, [binPath, ...args], {
     cwd,
-    env: { PATH, HOME, XDG_STATE_HOME: join(cwd, '.state'), ...env },
+    env: { PATH, HOME, ...stateIn(cwd) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (data: Buffer) => {
     stdout += data.toString()
-    onOutput?.(stdout, child.pid!)
+    onOutput(stdout, child.pid!)
   })
   child.stderr.on('data', (data: Buffer) => {
     stderr += data.toString()

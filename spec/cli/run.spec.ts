@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { project, sandbox } from './project.ts'
@@ -13,8 +13,8 @@ For real hosts write inventory/production.ts, and choose it with -i production.
 
 describe('play run in the sandbox', () => {
   it('changes at first, and nothing the second time', async () => {
-    const { play, folder } = project()
-    const first = await play(['run', 'hello'])
+    const { bin, play, folder } = project()
+    const first = await bin(['run', 'hello'])
     expect(timeless(first.stdout)).toBe(`\
 hello · 2 hosts · 2 tasks · inventory/default.ts
 ${notice}
@@ -34,7 +34,7 @@ reacted
       'file:/etc/php-version': { type: 'file', content: { text: '8.4\n' } },
     })
 
-    const second = await play(['run', 'hello'])
+    const second = await bin(['run', 'hello'])
     expect(timeless(second.stdout)).toBe(`\
 hello · 2 hosts · 2 tasks · inventory/default.ts
 ${notice}
@@ -97,8 +97,8 @@ describe('the form of the output', () => {
   it('has colours only where they are wanted', async () => {
     const { play } = project()
     const args = ['plan', 'hello', '--diff']
-    expect((await play(args, { env: { FORCE_COLOR: '1' } })).stdout).toContain('\u001b[33mwould change\u001b[39m')
-    expect((await play(args, { env: { FORCE_COLOR: '1', NO_COLOR: '1' } })).stdout).not.toContain('\u001b')
+    expect((await play(args, { FORCE_COLOR: '1' })).stdout).toContain('\u001b[33mwould change\u001b[39m')
+    expect((await play(args, { FORCE_COLOR: '1', NO_COLOR: '1' })).stdout).not.toContain('\u001b')
   })
 })
 
@@ -123,8 +123,8 @@ export default fleet.play('nothing').hosts('web').tasks([])
   const files = { 'inventory/default.ts': local, 'plays/bad.ts': bad, 'plays/nothing.ts': nothing }
 
   it('are 2 where a task failed, 3 where a host was unreachable, and 2 wins', async () => {
-    const { play } = project(files)
-    const both = await play(['run', 'bad'])
+    const { bin, play } = project(files)
+    const both = await bin(['run', 'bad'])
     expect(both.status).toBe(2)
     expect(both.stdout).toContain('again on what is left:  play run bad --limit here,away')
     const unreachable = await play(['run', 'nothing'])
@@ -136,18 +136,22 @@ export default fleet.play('nothing').hosts('web').tasks([])
     const slow = `import { file, handler, sh } from 'fleetplay'
 import { fleet } from '../inventory/shape.ts'
 export default [
-  fleet.play('one').hosts('web').tasks(({ vars }) => [file(vars.domain).content('x').notify(handler('nap', sh\`sleep 2\`))]),
+  fleet.play('one').hosts('web').tasks(({ vars }) => [
+    file(vars.domain).content('x').notify(
+      handler('nap', sh\`n=0; until test -e \${vars.domain + '.told'} || test $((n += 1)) -gt 100; do sleep 0.1; done\`),
+    ),
+  ]),
   fleet.play('two').hosts('web').tasks(({ vars }) => [file(vars.domain + '2').content('y')]),
 ]
 `
-    const { play, folder } = project({ ...files, 'plays/slow.ts': slow })
+    const { bin, folder } = project({ ...files, 'plays/slow.ts': slow })
     let told = false
-    const ended = await play(['run', 'slow', '-l', 'here', '-e', `domain=${folder}/out`, '--output', 'json'], {
-      onOutput: (text, pid) => {
-        if (told || !text.includes('"type":"task"')) return
-        told = true
-        process.kill(pid, 'SIGINT')
-      },
+    const args = ['run', 'slow', '-l', 'here', '-e', `domain=${folder}/out`, '--output', 'json']
+    const ended = await bin(args, (text, pid) => {
+      if (told || !text.includes('"type":"task"')) return
+      told = true
+      process.kill(pid, 'SIGINT')
+      writeFileSync(join(folder, 'out.told'), '')
     })
     expect(ended.status, ended.stderr).toBe(130)
     expect(ended.stdout).toContain('"type":"reaction"')
