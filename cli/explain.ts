@@ -10,6 +10,7 @@ import { failureOn } from '../report/failure.ts'
 import { count, harmless, told } from '../report/layout.ts'
 import { Page } from '../report/page.ts'
 import { Story } from '../report/story.ts'
+import { withoutSecrets } from '../shell/secret-text.ts'
 import type { Script } from '../shell/script.ts'
 import { connector } from './connect.ts'
 import { type ExitStatus, statusOf } from './exit.ts'
@@ -173,7 +174,7 @@ function scriptOn(page: Page, { text, input }: Script): void {
 }
 
 function textOn(page: Page, text: string, input: string | Uint8Array | undefined): void {
-  for (const line of text.split('\n')) page.line(`      ${harmless(line, '\t')}`)
+  for (const line of withoutSecrets(text).split('\n')) page.line(`      ${harmless(line, '\t')}`)
   if (input !== undefined)
     page.line(`      ${page.paint.faint(`# on its standard input: ${count(Buffer.byteLength(input), 'byte')}`)}`)
 }

@@ -6,6 +6,7 @@ import { compile } from '../engine/compile.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { count, pad, told, width } from '../report/layout.ts'
 import { paint } from '../report/paint.ts'
+import { withoutSecrets } from '../shell/secret-text.ts'
 import { type ExitStatus, exitStatus } from './exit.ts'
 import { loadPlay, namesIn, playsOf } from './load.ts'
 import type { InventoryOptions } from './options.ts'
@@ -74,11 +75,12 @@ function listTasks({ play, inventory }: Prepared): void {
     out(
       `${i > 0 ? '\n' : ''}${strong(each.name)}${faint(` · ${each.pattern} · ${count(hosts.length, 'host')} · ${count(tasks.length, 'task')}`)}\n`,
     )
-    const longest = Math.max(0, ...tasks.map(({ info }) => width(info.title)))
-    for (const { info, task } of tasks) {
+    const titles = tasks.map(({ info }) => withoutSecrets(info.title))
+    const longest = Math.max(0, ...titles.map(width))
+    for (const [at, { info, task }] of tasks.entries()) {
       const { tags } = task.keywords
       const place = info.place ? told(info.place, folder) : ''
-      out(`  ${pad(info.title, longest)}  ${faint(place)}${tags.length > 0 ? `  tags: ${tags.join(', ')}` : ''}\n`)
+      out(`  ${pad(titles[at]!, longest)}  ${faint(place)}${tags.length > 0 ? `  tags: ${tags.join(', ')}` : ''}\n`)
     }
   }
 }

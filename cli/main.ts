@@ -2,8 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Help, type Option } from 'commander'
-import { eventVersion } from '../engine/events.ts'
-import { Failure, Mistakes } from '../errors/failure.ts'
+import { eventVersion, type FailureData } from '../engine/events.ts'
+import { Failure, Mistakes, type Place } from '../errors/failure.ts'
+import { withoutSecrets } from '../shell/secret-text.ts'
 import { type ExitStatus, exitStatus, exitTable } from './exit.ts'
 import { positive, withChoice, withConnection, withForks, withInventory, withOutput } from './options.ts'
 import { pageOptions, sourceLine, Unanswered } from './terminal.ts'
@@ -121,21 +122,38 @@ function optionFailure(complaint: string): Failure {
 }
 
 async function wrong(failures: readonly Failure[], argv: readonly string[]): Promise<ExitStatus> {
-  const data = failures.map(({ code, message, place, seen, hint }) => ({ code, message, place, seen, hint }))
+  const data = failures.map(dataOf)
   const output = argv.indexOf('--output')
   if (argv.includes('--output=json') || (output >= 0 && argv[output + 1] === 'json')) {
     process.stdout.write((await import('../report/json.ts')).jsonMistakes(data, eventVersion))
   }
   const { mistakesText } = await import('../report/failure.ts')
-  process.stderr.write(mistakesText(data, { ...pageOptions(process.stderr), source: sourceLine }))
+  process.stderr.write(mistakesText(data, { ...pageOptions(process.stderr), source: toldLine }))
   return exitStatus.wrong
 }
 
+/** What is told of a failure before a run, or of a command that is none: without the secrets that are known by their form. */
+function dataOf({ code, message, place, seen, hint }: Failure): FailureData {
+  return {
+    code,
+    message: withoutSecrets(message),
+    place,
+    seen: seen && { ...seen, command: withoutSecrets(seen.command), output: withoutSecrets(seen.output) },
+    hint: hint && withoutSecrets(hint),
+  }
+}
+
+/** The line of a play that holds a mistake, which may be that a password is in it. */
+function toldLine(place: Place): string | undefined {
+  const line = sourceLine(place)
+  return line === undefined ? undefined : withoutSecrets(line)
+}
+
 /** A host that a command needs, and that could not be reached. */
-async function unreachable({ code, message, place, seen, hint }: Failure): Promise<ExitStatus> {
+async function unreachable(failure: Failure): Promise<ExitStatus> {
   const [{ failureOn }, { Page }] = await Promise.all([import('../report/failure.ts'), import('../report/page.ts')])
   const page = new Page(pageOptions(process.stderr))
-  failureOn(page, { code, message, place, seen, hint }, 0)
+  failureOn(page, dataOf(failure), 0)
   process.stderr.write(page.text)
   return exitStatus.unreachable
 }
@@ -147,7 +165,7 @@ function isAboutReaching({ code }: Failure): boolean {
 function internal(error: unknown): ExitStatus {
   const stack = error instanceof Error ? error.stack : String(error)
   process.stderr.write(
-    `fleetplay itself is wrong. Please report this, with the command and what follows:\n\n${stack}\n`,
+    `fleetplay itself is wrong. Please report this, with the command and what follows:\n\n${withoutSecrets(stack ?? '')}\n`,
   )
   return exitStatus.internal
 }

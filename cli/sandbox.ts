@@ -38,7 +38,8 @@ export class SandboxHost extends MemoryHost {
     const text = this.#text()
     if (!this.#keep || text === this.#before) return
     mkdirSync(dirname(this.#file), { recursive: true })
-    writeFileSync(`${this.#file}.new`, text)
+    // It may hold the secrets of a play.
+    writeFileSync(`${this.#file}.new`, text, { mode: 0o600 })
     renameSync(`${this.#file}.new`, this.#file)
   }
 

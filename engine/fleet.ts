@@ -6,6 +6,7 @@ import type { Play, Serial } from '../dsl/play.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Aimed, aim, type AimOptions, type Stages } from './aim.ts'
 import { compile } from './compile.ts'
+import { withSecretsCovered } from './covered.ts'
 import type { Emit, Event, Outcome, Recap } from './events.ts'
 import type { Host } from './host.ts'
 import { HostRun } from './host-run.ts'
@@ -27,9 +28,10 @@ export interface FleetOptions extends AimOptions {
 
 /**
  * Runs plays, or plans them. Throws Mistakes before any connection where a play, a pattern or an option is wrong;
- * what goes wrong on a host is told as events.
+ * what goes wrong on a host is told as events, without the secrets that are known by their form.
  */
-export async function fleet(options: FleetOptions): Promise<Recap> {
+export async function fleet(given: FleetOptions): Promise<Recap> {
+  const options: FleetOptions = { ...given, emit: (event) => given.emit(withSecretsCovered(event)) }
   const stages = options.stages ?? aim(options)
   const started = performance.now()
   const run = new FleetRun(options)

@@ -5,6 +5,7 @@ import { Failure } from '../../errors/failure.ts'
 import type { FileState } from '../../probe/file.ts'
 import { Probe, unparsable } from '../../probe/probe.ts'
 import { sh } from '../../shell/script.ts'
+import { covered } from '../../shell/secret-text.ts'
 import { editedFile, endOf, linesOf, type TextLine, textOf } from '../text-file.ts'
 import { canonical, limitsIn, namesOf, type Setting } from './directives.ts'
 
@@ -43,7 +44,7 @@ export function redisConf(path: string): Resource<FileState> {
   const place = editedFile(path)
   return {
     ...place,
-    text: (value) => place.text?.(value)?.replace(secretLine, '$1 (not shown)'),
+    text: (value) => place.text?.(value)?.replace(secretLine, `$1 ${covered}`),
     fresh: { type: 'file', content: { text: debian }, mode: '0640', owner: 'redis', group: 'redis' },
   }
 }

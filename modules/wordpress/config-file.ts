@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path/posix'
 import type { Resource } from '../../dsl/resource.ts'
 import { bytesOf, type FileState } from '../../probe/file.ts'
 import { lines, type Script, sh } from '../../shell/script.ts'
+import { covered } from '../../shell/secret-text.ts'
 import { fileAt } from '../file.ts'
 import { unchanged } from '../file-write.ts'
 import { phpTokens } from './php-tokens.ts'
@@ -66,7 +67,7 @@ function withoutSecrets(text: string): string {
       if (token.kind === 'string' && secretName.test(token.text.slice(1, -1))) isSecret = true
       else if ((token.kind === 'variable' || token.kind === 'name') && secretName.test(token.text)) isSecret = true
       else if (token.text === ';' || token.kind === 'close') isSecret = false
-      else if (isSecret && ['string', 'template', 'heredoc', 'number'].includes(token.kind)) return "'…'"
+      else if (isSecret && ['string', 'template', 'heredoc', 'number'].includes(token.kind)) return `'${covered}'`
       return token.text
     })
     .join('')

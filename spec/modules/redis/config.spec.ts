@@ -274,7 +274,7 @@ describe('redis.conf', () => {
 
   it('is shown without what is secret in it', () => {
     const shown = file.text!(conf('hz 10\nrequirepass  correct horse\nuser default on >correct\n  MasterAuth horse\n'))
-    expect(shown).toBe('hz 10\nrequirepass (not shown)\nuser (not shown)\n  MasterAuth (not shown)\n')
+    expect(shown).toBe('hz 10\nrequirepass (secret)\nuser (secret)\n  MasterAuth (secret)\n')
   })
 })
 

@@ -47,7 +47,7 @@ describe('wpConfig', () => {
     const secrets =
       "<?php\nconst AUTH_KEY = 'k1';\ndefine('NONCE_SALT', \"s1$x\"); $db_password = 'p1'; define('DB_NAME', 'shop');\n"
     expect(configFile(path).text!(file(secrets))).toBe(
-      "<?php\nconst AUTH_KEY = '…';\ndefine('NONCE_SALT', '…'); $db_password = '…'; define('DB_NAME', 'shop');\n",
+      "<?php\nconst AUTH_KEY = '(secret)';\ndefine('NONCE_SALT', '(secret)'); $db_password = '(secret)'; define('DB_NAME', 'shop');\n",
     )
     expect(configFile(path).text!(file("<?php 'hush"))).toBe('')
     expect(JSON.stringify((await run(cron, site())).events)).not.toContain('hush')
