@@ -19,16 +19,17 @@ export function fpmGuard(version: string): Guard {
   return configTest(`php-fpm${version} -t`, testFpm(version))
 }
 
-/** The test of what a PHP reads when it starts. */
-export function iniGuard(version: string, sapi: PhpSapi): Guard {
-  if (sapi === 'fpm') return fpmGuard(version)
-  return configTest(`php${version}`, spoken(sh`php${version} -r '' </dev/null`).called(`php${version}`))
+/** The test of what a PHP reads when it starts, and of the values that it takes for these settings. */
+export function iniGuard(version: string, sapi: PhpSapi, settings: readonly string[]): Guard {
+  if (sapi === 'fpm') return configTest(`php-fpm${version} -t`, spoken(sh`php-fpm${version} -t`, settings))
+  return configTest(`php${version}`, spoken(sh`php${version} -r '' </dev/null`, settings).called(`php${version}`))
 }
 
-function spoken(test: Script): Script {
+function spoken(test: Script, settings: readonly string[] = []): Script {
   return sh`PATH=$PATH:/usr/sbin
 said=$(${test} 2>&1)
 status=$?
+${settings.length > 0 ? untaken(settings) : sh`:`}
 case $said in
   *'PHP:  syntax error'*)
     printf '%s\n' "$said" | grep 'PHP:  syntax error' >&2
@@ -39,4 +40,16 @@ said=$(printf '%s\n' "$said" | sed 's/^\[[^]]*\] //')
 printf '%s\n' "$said" | grep -e 'FPM initialization failed' -e 'failed to load' -e 'failed to post' -e 'Unable to include' >&2
 printf '%s\n' "$said" | grep -v -e 'FPM initialization failed' -e 'failed to load' -e 'failed to post' -e 'Unable to include' -e 'NOTICE: ' >&2
 exit $status`
+}
+
+/**
+ * A value that PHP does not take costs it a warning: it has another one then (`256MB` is 256 bytes, a mode of the JIT that is none
+ * is another mode, a time zone that is none is UTC), and the test ends with 0. Those of other files are not of this task.
+ */
+function untaken(settings: readonly string[]): Script {
+  const words = settings.flatMap((name) => ['-e', `Invalid "${name}" setting`, '-e', `Invalid ${name} value`])
+  return sh`if warned=$(printf '%s\n' "$said" | grep -F ${words}); then
+  printf '%s\n' "$warned" | sed 's/^.*PHP Warning: *//; s/ in Unknown on line 0$//' >&2
+  exit 1
+fi`
 }

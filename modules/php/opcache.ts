@@ -5,7 +5,7 @@ import { note, type Reading, refuse, Task, type Verdict } from '../../dsl/task.t
 import type { FileState } from '../../probe/file.ts'
 import { directoryOf, fileAt, needsDirectory } from '../file.ts'
 import { reload } from '../service.ts'
-import { fpmGuard } from './config-test.ts'
+import { iniGuard } from './config-test.ts'
 import { settingOf, settingsOf } from './ini-sections.ts'
 import { isSame } from './ini-value.ts'
 import { globalPath, iniPath, nameProblem, type PhpVersion, poolPath, versionProblem } from './layout.ts'
@@ -97,7 +97,7 @@ export class Opcache extends Task implements OpcacheStart {
 
   get wishes(): readonly Wish[] {
     const { id: version, path, pool, settings } = this
-    const guard = fpmGuard(version)
+    const guard = iniGuard(version, 'fpm', Object.keys(iniOf(version, settings)))
     const file = iniFile(version, 'fpm', path)
     if (this.isAbsent) return [want<FileState>(file, { type: 'absent' }, { guard })]
     return [

@@ -29,8 +29,8 @@ export interface PhpIniStart {
 
 /**
  * Settings of a PHP, `/etc/php/VERSION/fpm/conf.d/99-NAME.ini`, `0644 root`: it is read after Debian's files, and the last
- * one counts. It is tested by `php-fpm -t` where that is the PHP, and put back where the test fails or PHP drops a file for
- * its syntax, of which the test alone says nothing. A master that runs reads it when it is reloaded: `.notify(reload(…))`.
+ * one counts. It is tested by `php-fpm -t` where that is the PHP, and put back where the test fails, where PHP drops a file for
+ * its syntax, and where it warns that it takes another value for one of these settings, of which the test alone ends with 0. A master that runs reads it when it is reloaded: `.notify(reload(…))`.
  *
  * Told before any connection: a value that PHP would misread, and passwords, which have no place in a file that all may
  * read. Refused in the plan: a setting that no part of this PHP knows (it would be taken in silence), and one that a later
@@ -93,7 +93,7 @@ export class PhpIni extends Task implements PhpIniStart {
   }
 
   get wishes(): readonly Wish[] {
-    const guard = iniGuard(this.version, this.sapi)
+    const guard = iniGuard(this.version, this.sapi, Object.keys(this.settings))
     if (this.isAbsent)
       return [want<FileState>(iniFile(this.version, this.sapi, this.path), { type: 'absent' }, { guard })]
     return [

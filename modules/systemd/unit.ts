@@ -9,12 +9,13 @@ import { daemonReload } from '../service.ts'
 import { type UnitState, unitDetails, unitName, unitRecord } from '../unit.ts'
 import { moveUnit } from '../unit-control.ts'
 import { type Section, sectionProblem, type Settings, unitFileText } from './unit-file.ts'
+import { unitTest } from './unit-test.ts'
 
 const folder = '/etc/systemd/system'
 
 /** A unit file that says nothing yet. */
 export interface UnitFileStart<T> {
-  /** Settings of a section, in order; a section that is said again goes on where it ended. Only the syntax is checked. */
+  /** Settings of a section, in order; a section that is said again goes on where it ended. systemd tests them. */
   section(name: string, settings: Settings): T
   /** The whole text, as it is. */
   content(text: string): T
@@ -27,7 +28,9 @@ export interface UnitFileStart<T> {
  * Where the file changes, systemd reads it again at the end of the play, or before `service()` or `restart()` need it.
  *
  * A name without one of systemd's suffixes, a value of more than one line, and a wrong section or key are told before any
- * connection. `absent()` stops and disables the unit first, where it runs from this file.
+ * connection. A setting that systemd does not know, or would refuse or leave out for its value, is put back and told in its words
+ * (`systemd-analyze verify`); a program need not be there yet. `absent()` stops and disables the unit first, where it runs from
+ * this file.
  *
  * @example
  * systemdUnit('worker.service')
@@ -44,6 +47,7 @@ export function systemdUnit(name: string): UnitFileStart<SystemdUnit> {
 /**
  * Single settings of a unit that a package or somebody else brings: `/etc/systemd/system/UNIT.d/NAME.conf`, `0644 root`.
  * A setting that may be said several times is added to; say it empty first to replace it: `ExecStart: ['', '/usr/bin/mine']`.
+ * What systemd would refuse or leave out is put back, as for `systemdUnit()`.
  *
  * @example
  * systemdDropIn('php8.2-fpm.service', 'limits').section('Service', { LimitNOFILE: 65536 }).notify(restart('php8.2-fpm'))
@@ -81,11 +85,12 @@ abstract class UnitFile extends Task {
     return isSaid ? undefined : `${this.module}(${JSON.stringify(this.id)}) says no section(), content() or absent()`
   }
 
-  protected get fileWish(): Wish {
-    return want<FileState>(
-      fileAt(this.path),
-      this.isAbsent ? { type: 'absent' } : ownedByRoot(this.text ?? unitFileText(this.sections)),
-    )
+  /** The file, tested as a part of a unit. */
+  protected fileOf(unit: string): Wish {
+    const file = fileAt(this.path)
+    if (this.isAbsent) return want<FileState>(file, { type: 'absent' })
+    const guard = unitTest(unit, this.path)
+    return want(file, ownedByRoot(this.text ?? unitFileText(this.sections)), { guard })
   }
 }
 
@@ -106,7 +111,7 @@ export class SystemdUnit extends UnitFile implements UnitFileStart<SystemdUnit> 
   }
 
   get wishes() {
-    return [this.isAbsent ? want(unitFrom(this.id, this.path), null) : look(unitDetails(this.id)), this.fileWish]
+    return [this.isAbsent ? want(unitFrom(this.id, this.path), null) : look(unitDetails(this.id)), this.fileOf(this.id)]
   }
 
   override judge({ now, changes }: Reading): readonly Verdict[] {
@@ -121,6 +126,7 @@ export class SystemdUnit extends UnitFile implements UnitFileStart<SystemdUnit> 
 export class SystemdDropIn extends UnitFile implements UnitFileStart<SystemdDropIn> {
   readonly module = 'systemdDropIn'
   readonly id: string
+  readonly unit: string
   readonly path: string
 
   /** @internal Made by `systemdDropIn()`. */
@@ -129,6 +135,7 @@ export class SystemdDropIn extends UnitFile implements UnitFileStart<SystemdDrop
     const whole = unitName(unit)
     const target = isProblem(whole) ? unit : whole
     this.id = `${target} ${name}`
+    this.unit = target
     this.path = `${folder}/${target}.d/${name}.conf`
     if (isProblem(whole)) return this.wrong(whole.problem)
     if (!/^[A-Za-z0-9_][\w.@:-]*$/.test(name) || name.endsWith('.conf')) {
@@ -141,9 +148,9 @@ export class SystemdDropIn extends UnitFile implements UnitFileStart<SystemdDrop
   }
 
   get wishes() {
-    if (this.isAbsent) return [this.fileWish]
+    if (this.isAbsent) return [this.fileOf(this.unit)]
     const parent = fileAt(this.path.slice(0, this.path.lastIndexOf('/')))
-    return [want(parent, (now) => (now.type === 'directory' ? now : directory)), this.fileWish]
+    return [want(parent, (now) => (now.type === 'directory' ? now : directory)), this.fileOf(this.unit)]
   }
 }
 

@@ -39,12 +39,30 @@ describe.each(shells)('the test of php-fpm under $name', ({ name: shell }) => {
     expect(result).toMatchObject({ status: 254, stderr: `${error}\n` })
   })
 
+  it.each([
+    [
+      'opcache.jit',
+      'Invalid "opcache.jit" setting. Should be "disable", "on", "off", "tracing", "function" or 4-digit number',
+    ],
+    [
+      'memory_limit',
+      'Invalid "memory_limit" setting. Invalid quantity "256MB": unknown multiplier "B", interpreting as "256" for backwards compatibility',
+    ],
+    ['date.timezone', "PHP Startup: Invalid date.timezone value 'Mars/X', using 'UTC' instead"],
+  ])('fails for a value of %s that PHP does not take, of which it only warns', (name, warning) => {
+    const said = `[23-Nov-2026 12:55:23] NOTICE: PHP message: PHP Warning:  ${warning} in Unknown on line 0\n${fine}`
+    const guard = (names: readonly string[]) => inShell(shell, iniGuard('8.4', 'fpm', names).test, says(said, 0))
+    expect(guard(['post_max_size', name])).toMatchObject({ status: 1, stderr: `${warning}\n` })
+    // A warning of another file is not of this task.
+    expect(guard(['post_max_size'])).toMatchObject({ status: 0, stderr: '' })
+  })
+
   it('fails where there is no php-fpm', () => {
     expect(inShell(shell, fpmGuard('7.9').test).status).toBe(127)
   })
 })
 
 it('is another one for the command line', () => {
-  expect(iniGuard('8.4', 'cli').test.text).toContain("php8.4 -r ''")
-  expect(iniGuard('8.4', 'fpm').name).toBe('php-fpm8.4 -t')
+  expect(iniGuard('8.4', 'cli', []).test.text).toContain("php8.4 -r ''")
+  expect(iniGuard('8.4', 'fpm', []).name).toBe('php-fpm8.4 -t')
 })

@@ -68,6 +68,25 @@ describe('systemdUnit()', () => {
     expect((await run(systemdUnit('worker.service').absent(), host)).recap.tasks).toMatchObject({ ok: 1, changed: 0 })
   })
 
+  it('leaves no value in a file that systemd would refuse, and tells its words', async () => {
+    const task = worker.section('Service', { LimitNOFILE: 'many' })
+    const guard = task.wishes.find((wish) => wish.guard)!.guard!
+    expect(guard.name).toBe('systemd-analyze verify worker.service')
+    const said = `${path}:3: Failed to parse resource value, ignoring: many`
+    const host = mockHost('web1').fails(guard, { stderr: `${said}\n` })
+    const result = await run(task, host)
+    expect(result.tasks[0]!.failure).toMatchObject({
+      code: 'E_GUARD',
+      message: `systemd-analyze verify worker.service failed after ${path}, and it was put back: ${said}`,
+    })
+    expect(host.holds(fileAt(path))).toEqual({ type: 'absent' })
+    expect(
+      systemdUnit('worker.service')
+        .absent()
+        .wishes.map((wish) => wish.guard),
+    ).toEqual([undefined, undefined])
+  })
+
   it('makes what is said of the unit later conditional, and nothing of other units', async () => {
     const tasks = [worker, service('worker').started(), service('cron').started()]
     const host = mockHost('web1')
