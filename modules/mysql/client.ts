@@ -77,12 +77,13 @@ export function alteration(alter: string, defaultsFile: string | undefined): Scr
 
 /** Runs statements whose errors may come as rows of `Table Op Msg_type Msg_text`, with an exit status of 0: the first one is told. */
 export function maintenance(statements: readonly string[], defaultsFile: string | undefined): Script {
-  const analyze = statements.find((statement) => statement.startsWith('analyze')) ?? ''
-  return sh`# ${analyze}
+  const [first = ''] = statements
+  const main = statements.find((statement) => statement.startsWith('analyze')) ?? first
+  return sh`# ${main}
 t=$(printf '\t')
 rows=$(${client(statements, defaultsFile)}) || exit
 wrong=$(printf '%s\n' "$rows" | grep -i "^[^$t]*$t[^$t]*$t\(error\|warning\)$t" | head -n 1 | cut -f 4-)
-[ -z "$wrong" ] || { printf '%s\n' "$wrong" >&2; exit 1; }`.called(analyze)
+[ -z "$wrong" ] || { printf '%s\n' "$wrong" >&2; exit 1; }`.called(main)
 }
 
 /** Why the server did not answer. */

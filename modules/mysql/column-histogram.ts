@@ -13,7 +13,7 @@ import {
   missingTableQueries,
   namesOf,
 } from './ask.ts'
-import { identifier, literal, maintenance } from './client.ts'
+import { identifier, literal, lockWait, maintenance } from './client.ts'
 
 /** A column of a table. */
 export interface Column {
@@ -24,7 +24,12 @@ export interface Column {
 
 /** A histogram by what was asked for, never by what came out: a column of two values has two buckets of a hundred. */
 export type Histogram =
-  | { readonly type: 'absent'; readonly server: Brand }
+  | {
+      readonly type: 'absent'
+      readonly server: Brand
+      /** MariaDB keeps other statistics of the column, such as how often a value comes, and guesses by them. */
+      readonly others?: true
+    }
   | {
       readonly type: 'histogram'
       readonly server: Brand
@@ -80,10 +85,11 @@ function histogramOf(
   const lacks = missingTable(schema, table, rows, columns.length === 0)
   if (lacks) return lacks
   if (!columns.some((name) => name.toLowerCase() === column.toLowerCase())) return missing('column', column, columns)
-  const row = rows.find(({ form }) => typeof form === 'string')
+  const row = rows.find((each) => 'form' in each)
   const buckets = Number(row?.['buckets'] ?? 0)
+  if (!row) return { type: 'absent', server }
   // MariaDB keeps a row of other statistics, with a size of 0.
-  if (!row || buckets === 0) return { type: 'absent', server }
+  if (buckets === 0) return { type: 'absent', server, others: true }
   const isStale = maxAge !== undefined && Number(row['age'] ?? Number.POSITIVE_INFINITY) > maxAge
   const histogram = {
     type: 'histogram',
@@ -115,9 +121,19 @@ function write(
 
   function forMariadb(): readonly string[] {
     const analyze = `analyze table ${place} persistent for columns (${name}) indexes ()`
-    if (to.type !== 'histogram') return ['set session histogram_size = 0', analyze]
     const [s, t, c] = [schema, table, column].map(literal)
-    const kept = `select 1 from mysql.column_stats where db_name = ${s} and table_name = ${t} and column_name = ${c} and hist_size > 0`
+    const ofTable = `db_name = ${s} and table_name = ${t}`
+    const ofColumn = `${ofTable} and column_name = ${c}`
+    const kept = `select 1 from mysql.column_stats where ${ofColumn} and hist_size > 0`
+    if (to.type === 'absent' && to.others) return ['set session histogram_size = 0', analyze]
+    if (to.type !== 'histogram')
+      return [
+        `delete from mysql.column_stats where ${ofColumn}`,
+        // With the first column the server counted the rows, and guesses by that number ever since.
+        `delete from mysql.table_stats where ${ofTable} and not exists (select 1 from mysql.column_stats where ${ofTable}) and not exists (select 1 from mysql.index_stats where ${ofTable})`,
+        `set session lock_wait_timeout = ${lockWait}`,
+        `flush tables ${place}`,
+      ]
     return [
       `set session histogram_size = ${to.buckets}, histogram_type = ${quoted(to.form)}`,
       analyze,

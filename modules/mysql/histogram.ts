@@ -1,7 +1,7 @@
 /** Histograms of columns, from which the optimizer guesses how many rows a condition leaves. */
 
 import { look, type Wish, want } from '../../dsl/resource.ts'
-import { irreversible, type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
+import { irreversible, note, type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
 import { type Duration, seconds } from '../../dsl/units.ts'
 import { isProblem } from '../../dsl/variable.ts'
 import { type DatabaseServer, databaseServer, missingSentence } from './ask.ts'
@@ -18,7 +18,7 @@ export interface HistogramOfTable {
 export interface HistogramOfColumn {
   /** A histogram of so many buckets: 1 to 1024 on MySQL, 1 to 255 on MariaDB. */
   buckets(count: number): HistogramIn
-  /** No histogram. */
+  /** No histogram. What else MariaDB knows of the column stays, such as how often a value comes: it guesses by that then. */
   absent(): HistogramIn
 }
 
@@ -36,7 +36,8 @@ export interface HistogramIn {
  * the server with `.autoUpdate()`. An ALTER TABLE that renames the column or changes its type takes it away silently; the next run
  * makes it again.
  *
- * It changes what the optimizer guesses, for conditions on columns that no index answers. It makes no index.
+ * It changes what the optimizer guesses, for conditions on columns that no index answers. It makes no index. MariaDB counts the
+ * rows of the table with it, and guesses by that number, however the table grows, until the histogram is made anew: `.maxAge()`.
  *
  * Refused in the plan: a schema, table or column that is not there (with the nearest name), and what the server cannot do.
  * What only the server knows, such as a column that a unique index covers, fails the task in the server's own words.
@@ -151,7 +152,8 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
     if (reason) return [refuse(...reason)]
     if (is.type === 'histogram' && is.stale && changes(this.place))
       return [irreversible('What the older histogram said is not kept.')]
-    return []
+    const isFrozen = is.server === 'mariadb' && this.count !== undefined && this.age === undefined
+    return isFrozen && changes(this.place) ? [note(frozen)] : []
   }
 
   private get place() {
@@ -173,10 +175,17 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
   }
 }
 
+const frozen =
+  'MariaDB counts the rows of the table with it, and guesses by that number until it is made anew: give it a .maxAge() where the table grows.'
+
 function asWished(now: Histogram, buckets: number | undefined, auto: boolean | undefined): Histogram {
   if (now.type === 'missing') return now
   const { server } = now
-  if (buckets === undefined) return { type: 'absent', server }
+  if (buckets === undefined) {
+    if (now.type === 'absent') return now
+    // Those are other statistics' own business.
+    return server === 'mariadb' ? { type: 'absent', server, others: true } : { type: 'absent', server }
+  }
   const was = now.type === 'histogram' && now.auto
   return { type: 'histogram', server, buckets, form: server === 'mariadb' ? 'JSON_HB' : 'JSON', auto: auto ?? was }
 }

@@ -119,6 +119,28 @@ describe('mysqlHistogram()', () => {
     ])
   })
 
+  it('tells that MariaDB guesses by the rows of today from now on, unless it may not grow old', async () => {
+    const notes = async (task: Task, host = onMariadb()) => (await run(task, host)).tasks[0]!.notes
+    const host = onMariadb()
+    expect(await notes(hundred, host)).toEqual([
+      'MariaDB counts the rows of the table with it, and guesses by that number until it is made anew: give it a .maxAge() where the table grows.',
+    ])
+    expect(await notes(hundred, host)).toEqual([])
+    expect(await notes(hundred.maxAge('7d'))).toEqual([])
+    expect(await notes(onDate.absent().in('shop'))).toEqual([])
+    expect(await notes(hundred, mockHost('db1'))).toEqual([])
+  })
+
+  it('leaves to MariaDB what else it knows of the column, where no histogram is wanted', async () => {
+    const host = onMariadb().has(place, histogram(100, { server: 'mariadb', form: 'JSON_HB' }))
+    const none = onDate.absent().in('shop')
+    expect((await run(none, host)).changes.map(({ before, after }) => `${before} → ${after}`)).toEqual([
+      '100 buckets → absent',
+    ])
+    expect((await run(none, host)).changes).toEqual([])
+    expect((await run(none, onMariadb())).changes).toEqual([])
+  })
+
   it('waits for a server that an earlier task starts', async () => {
     const host = mockHost('db1').cannotRead(place, 'The database server does not answer.')
     const result = await run([service('mysql').started(), hundred], host, { check: true })
@@ -218,7 +240,9 @@ describe('columnHistogram()', () => {
       '{"ask": 0, "column": "session_date"}',
       '{"ask": 0, "form": null, "buckets": "0"}',
     ]
-    expect(answers([place], { stdout: Buffer.from(rows.join('\n')) })).toEqual([{ type: 'absent', server: 'mariadb' }])
+    expect(answers([place], { stdout: Buffer.from(rows.join('\n')) })).toEqual([
+      { type: 'absent', server: 'mariadb', others: true },
+    ])
   })
 
   it('tells by the clock of the server whether it is too old: of MySQL in UTC, of MariaDB by JSON_HB alone', () => {
@@ -293,12 +317,20 @@ describe('columnHistogram()', () => {
     expect(answers([place], { stdout })).toEqual([expect.objectContaining({ code: 'E_PROBE_UNPARSABLE' })])
   })
 
-  it('asks for all columns with one client, whose statements are no arguments', () => {
+  it('asks for all columns with one client, whose statements are no arguments, and whose rows are raw JSON: -B escapes, and NULL looks like a text', () => {
     const script = readScript(asked.map((each) => columnHistogram(each, '/etc/mysql/fleet.cnf')))
     expect(script.text).toBe(`if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
 $c --defaults-extra-file=/etc/mysql/fleet.cnf --batch --skip-column-names --raw --connect-timeout=10 --default-character-set=utf8mb4`)
     expect(String(script.input).split('\n')).toHaveLength(1 + 6 * asked.length + 1)
     expect(String(script.input)).not.toContain('ird')
+  })
+
+  it('asks each kind of server only for what it has: MariaDB has no COLUMN_STATISTICS (1109)', () => {
+    const statements = String(readScript([place]).input).split('\n')
+    const [mysql] = statements.filter((each) => each.includes('information_schema.column_statistics'))
+    const [own] = statements.filter((each) => each.includes('mysql.column_stats'))
+    expect(mysql).toMatch(/^\/\*!80000 .* \*\/;$/)
+    expect(own).toMatch(/^\/\*M!100000 .* \*\/;$/)
   })
 
   it.each<[string, Histogram, Histogram, string]>([
@@ -322,8 +354,8 @@ $c --defaults-extra-file=/etc/mysql/fleet.cnf --batch --skip-column-names --raw 
     ],
     ['drops', absent, histogram(100), 'analyze table `shop`.`bookings` drop histogram on `session_date`;\n'],
     [
-      'drops on MariaDB, which has no word for it',
-      { type: 'absent', server: 'mariadb' },
+      'drops on MariaDB, which has no word for it, and keeps its other statistics',
+      { type: 'absent', server: 'mariadb', others: true },
       histogram(100, { server: 'mariadb', form: 'JSON_HB' }),
       'set session histogram_size = 0;\nanalyze table `shop`.`bookings` persistent for columns (`session_date`) indexes ();\n',
     ],
@@ -331,6 +363,20 @@ $c --defaults-extra-file=/etc/mysql/fleet.cnf --batch --skip-column-names --raw 
     const script = place.write!(to, from)
     expect(script.input).toBe(input)
     expect(script.touched).toEqual([])
+  })
+
+  it('is turned round on MariaDB by taking away all that it made: a histogram brings other statistics with it', () => {
+    const script = place.write!(
+      { type: 'absent', server: 'mariadb' },
+      histogram(100, { server: 'mariadb', form: 'JSON_HB' }),
+    )
+    expect(String(script.input).split('\n')).toEqual([
+      expect.stringMatching(/^delete from mysql\.column_stats where db_name = _utf8mb4 x'.*column_name = /),
+      expect.stringMatching(/^delete from mysql\.table_stats .* and not exists .*column_stats.*index_stats/),
+      'set session lock_wait_timeout = 5;',
+      'flush tables `shop`.`bookings`;',
+      '',
+    ])
   })
 
   it('makes on MariaDB, and lets a column without values be an error, of which the server says nothing', () => {
@@ -353,34 +399,50 @@ $c --defaults-extra-file=/etc/mysql/fleet.cnf --batch --skip-column-names --raw 
 })
 
 describe('errors that come as rows, with exit status 0', () => {
+  const row = (words: string, type = 'Error') => `shop.bookings\thistogram\t${type}\t${words}`
+  const analyzed = (...rows: readonly string[]) => rows.map((each) => `shop.bookings\tanalyze\t${each}`).join('\n')
+  const json = "Engine-independent statistics are not collected for column 'doc'"
   const wrong = [
-    ["shop.bookings\thistogram\tError\tThe column 'nosuch' does not exist.", "The column 'nosuch' does not exist."],
+    ['a column that is not there', row("The column 'x' does not exist."), "The column 'x' does not exist."],
     [
-      "shop.bookings\thistogram\tError\tThe column 'code' is covered by a single-part unique index.",
-      "The column 'code' is covered by a single-part unique index.",
+      'a column with a unique index of its own',
+      row("The column 'x' is covered by a single-part unique index."),
+      "The column 'x' is covered by a single-part unique index.",
     ],
     [
-      "shop.bookings\thistogram\tError\tThe column 'doc' has an unsupported data type.",
-      "The column 'doc' has an unsupported data type.",
+      'a column of JSON',
+      row("The column 'x' has an unsupported data type."),
+      "The column 'x' has an unsupported data type.",
     ],
     [
-      "shop.bookings\thistogram\tError\tNo histogram statistics found for column 'x'.",
+      'a histogram that was dropped before',
+      row("No histogram statistics found for column 'x'."),
       "No histogram statistics found for column 'x'.",
     ],
-    // The name of the table is empty.
-    ['\thistogram\tError\tThe server is in read-only mode.', 'The server is in read-only mode.'],
     [
-      'shop.bookings\tanalyze\tstatus\tEngine-independent statistics collected\nshop.bookings\tanalyze\terror\tInvalid argument',
+      'a server that is read-only, which leaves the name of the table empty',
+      '\thistogram\tError\tThe server is in read-only mode.',
+      'The server is in read-only mode.',
+    ],
+    [
+      'one column of several, of which the others were done',
+      `${row("Histogram statistics created for column 'a'.", 'status')}\n${row("The column 'x' does not exist.")}`,
+      "The column 'x' does not exist.",
+    ],
+    [
+      'a missing column on MariaDB: Invalid argument, after a status',
+      analyzed('status\tEngine-independent statistics collected', 'error\tInvalid argument'),
       'Invalid argument',
     ],
     [
-      "shop.bookings\tanalyze\tstatus\tcollected\nshop.bookings\tanalyze\tWarning\tEngine-independent statistics are not collected for column 'doc'\nshop.bookings\tanalyze\tstatus\tOK",
-      "Engine-independent statistics are not collected for column 'doc'",
+      'a text column on MariaDB: a warning between statuses',
+      analyzed('status\tcollected', `Warning\t${json}`, 'status\tOK'),
+      json,
     ],
-    // The server's own words come before ours.
     [
-      "shop.bookings\tanalyze\tWarning\tEngine-independent statistics are not collected for column 'doc'\n\t\tError\tMariaDB made no histogram, since the column has no values.",
-      "Engine-independent statistics are not collected for column 'doc'",
+      'a column without values on MariaDB, whose own words come first',
+      `${analyzed(`Warning\t${json}`)}\n\t\tError\tMariaDB made no histogram, since the column has no values.`,
+      json,
     ],
   ] as const
   const fine = [
@@ -391,10 +453,8 @@ describe('errors that come as rows, with exit status 0', () => {
   const printing = (rows: string) => ({ mysql: `cat >/dev/null; cat <<'END'\n${rows}\nEND` })
 
   describe.each(shells)('in $title', ({ name, there }) => {
-    it.skipIf(!there)('fail the script in the words of the server', () => {
-      for (const [rows, words] of wrong) {
-        expect(inShell(name, script, printing(rows))).toMatchObject({ status: 1, stderr: `${words}\n` })
-      }
+    it.skipIf(!there).each(wrong)('fail the script in the words of the server: %s', (_, rows, words) => {
+      expect(inShell(name, script, printing(rows))).toMatchObject({ status: 1, stderr: `${words}\n` })
     })
 
     it.skipIf(!there)('are told from statuses', () => {
