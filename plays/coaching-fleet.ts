@@ -1,6 +1,6 @@
 /** The coaching platform: edge, web, database and cache hosts, as its engineers want them. One file for each technique. */
 
-import { block, file, user } from 'fleetplay'
+import { block, file, together, user } from 'fleetplay'
 import { fleet } from '../inventory/shape.ts'
 import { bookingStatistics, retiredIndexes } from './coaching/database.ts'
 import { quietCron, udpBuffers } from './coaching/dns-storms.ts'
@@ -66,4 +66,4 @@ const web = fleet
     earlyHints({ ...vars, address: host.address }),
   ])
 
-export default [everywhere, edge, database, cache, web]
+export default [everywhere, together(edge, database, cache), web]

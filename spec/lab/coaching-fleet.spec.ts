@@ -3,36 +3,34 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Event } from '../../engine/events.ts'
+import { content, install, oldIndex, openServer, wordpress } from './coaching-site.ts'
 import { type Lab, labHosts } from './hosts.ts'
 
 const root = join(import.meta.dirname, '../..')
 const fleet = ['edge1', 'web1', 'cache1', 'db1'] as const
 const limit = fleet.join(',')
 
-let sid: Lab<'edge1' | 'web1' | 'cache1'>
-let database: Lab<'db1'>
+let sid: Lab<'edge1' | 'cache1'>
+let large: Lab<'web1' | 'db1'>
 let old: Lab<'web9'>
 
 beforeAll(async () => {
-  sid = await labHosts('sid', ['edge1', 'web1', 'cache1'])
-  database = await labHosts('sid', ['db1'], { memory: '768M' })
+  sid = await labHosts('sid', ['edge1', 'cache1'])
+  large = await labHosts('sid', ['web1', 'db1'], { memory: '768M' })
   old = await labHosts('bookworm', ['web9'])
-  await on('db1', 'systemctl start mysql && mysql && systemctl stop mysql', schema)
+  await on('db1', `${openServer} && mysql`, content)
+  const { address } = large.hosts.db1
+  await Promise.all([on('web1', wordpress(address)), on('web9', wordpress(address))])
+  await on('web1', 'runuser -u www-data -- php', install)
+  await on('db1', 'mysql', oldIndex)
 })
 afterAll(async () => {
-  for (const lab of [sid, database, old]) await lab?.close()
+  for (const lab of [sid, large, old]) await lab?.close()
 })
-
-const schema = `create database coaching; use coaching;
-create table wp_eistruttore_schedule (id int auto_increment primary key, session_date date not null, status varchar(20) not null);
-insert into wp_eistruttore_schedule (session_date, status)
-  with recursive n(i) as (select 1 union all select i + 1 from n where i < 900)
-  select date('2026-01-01') + interval (i * i % 365) day, if(i % 50, 'available', 'booked') from n;
-`
 
 /** What a command on a host prints, asked by the OpenSSH client: the engine has no part in it. */
 async function on(host: string, command: string, input?: string): Promise<string> {
-  const hosts = { ...sid.hosts, ...database.hosts, ...old.hosts }
+  const hosts = { ...sid.hosts, ...large.hosts, ...old.hosts }
   const { status, stdout, stderr } = await hosts[host as keyof typeof hosts].ssh(
     command,
     input === undefined ? {} : { input },
@@ -59,11 +57,27 @@ async function play(...words: readonly string[]) {
   const told = JSON.stringify(failed, undefined, 1) + stderr
   const [recap] = events.flatMap((event) => (event.type === 'run-finished' ? [event.recap] : []))
   const changed = tasks.filter(({ outcome }) => outcome === 'changed')
-  return { status, tasks, changed, failed, told, recap: recap! }
+  const seen = Object.fromEntries(
+    events.flatMap((event) =>
+      event.type === 'observation' ? [[`${event.host} ${event.task.module}`, event.says]] : [],
+    ),
+  )
+  return { status, tasks, changed, failed, told, recap: recap!, seen }
 }
 
-const page =
-  "curl -sk --http2 -i -H 'Sec-Fetch-Mode: navigate' --resolve coaching.example:443:127.0.0.1 https://coaching.example/"
+/** A visitor, who comes through the edge. */
+const curl = (path: string, ...options: readonly string[]) =>
+  `curl -sk --http2 ${options.join(' ')} --resolve coaching.example:443:${sid.hosts.edge1.address} https://coaching.example/${path}`
+
+const page = async () => (await on('cache1', curl('', '-i', "-H 'Sec-Fetch-Mode: navigate'"))).split(/\r?\n\r?\n/)
+
+/** What PHP of the site says, to a visitor. */
+async function php(code: string): Promise<string> {
+  await on('web1', 'cat >/srv/wordpress/asked.php', `<?php ${code}`)
+  const said = await on('cache1', curl('asked.php'))
+  await on('web1', 'rm /srv/wordpress/asked.php')
+  return said
+}
 
 describe('the coaching fleet, on four hosts of Debian sid', () => {
   it('is planned without a change', async () => {
@@ -106,7 +120,11 @@ describe('the coaching fleet, on four hosts of Debian sid', () => {
       await on(host, `systemctl is-enabled ${units.join(' ')}; systemctl is-active ${units.join(' ')}`)
     expect(await states('db1', 'mysql')).toBe('enabled\nactive')
     expect(await states('cache1', 'redis-server')).toBe('enabled\nactive')
+    expect(await states('edge1', 'haproxy')).toBe('enabled\nactive')
     expect(await states('web1', 'nginx', 'php8.4-fpm.socket')).toBe('enabled\nenabled\nactive\nactive')
+    expect(await states('web1', 'wp-cron-srv-wordpress.timer', 'crm-sync.timer')).toBe(
+      'enabled\nenabled\nactive\nactive',
+    )
     expect(await on('cache1', 'systemctl show -P LimitNOFILE redis-server')).toBe('65536')
     expect(await on('cache1', 'redis-cli ping')).toBe('PONG')
   })
@@ -116,29 +134,60 @@ describe('the coaching fleet, on four hosts of Debian sid', () => {
     expect(await on('db1', 'mysql -BN', query)).toBe('100')
   })
 
-  it('sends 103 with every link before the page', async () => {
-    const heads = (await on('web1', page)).split(/\r?\n\r?\n/)
-    expect(heads[0]).toMatch(/^HTTP\/2 103/)
-    expect(heads[0]).toContain('</assets/css/critical-coach.min.css>; rel=preload; as=style')
-    expect(heads[0]).toContain('</assets/fonts/speaker-sans-bold.woff2>; rel=preload; as=font')
-    expect(heads[1]).toMatch(/^HTTP\/2 200/)
-    expect(heads[2]).toContain('<p>Hello.')
+  it('has the old index watched, and as visible as before', async () => {
+    const query = `select distinct is_visible from information_schema.statistics where index_name = 'idx_legacy_meta_key'`
+    expect(await on('db1', 'mysql -BN', query)).toBe('YES')
+    expect(await on('db1', 'ls /var/lib/fleetplay/mysql-index | wc -l')).toBe('1')
+  })
+
+  it('sends 103 with every link before the page, which is of the theme, and both links lead somewhere', async () => {
+    const [hints = '', head, body] = await page()
+    expect(hints).toMatch(/^HTTP\/2 103/)
+    const links = [...hints.matchAll(/^link: <\/(.*)>; rel=preload; as=(.*)$/gm)].map(([, path, as]) => [path, as])
+    expect(links).toEqual([
+      ['wp-content/themes/eistruttore/assets/css/critical-coach.min.css', 'style'],
+      ['wp-content/themes/eistruttore/assets/js/calendar.min.js', 'script'],
+    ])
+    expect(head).toMatch(/^HTTP\/2 200/)
+    expect(body).toContain('/themes/eistruttore/assets/css/critical-coach.min.css')
+    for (const [path = ''] of links)
+      expect(await on('cache1', curl(path, '-o /dev/null', "-w '%{http_code}'"))).toBe('200')
+  })
+
+  it('compiles PHP as the play says, in the master that runs', async () => {
+    const said = await php("$s = opcache_get_status(false); echo json_encode([$s['opcache_enabled'], $s['jit']]);")
+    expect(JSON.parse(said)).toMatchObject([true, { enabled: true, on: true, kind: 5, opt_level: 5 }])
+  })
+
+  it('keeps the sessions of visitors in Redis', async () => {
+    const id = await php("session_start(); $_SESSION['who'] = 'anna'; echo session_id();")
+    expect(await on('cache1', `redis-cli get coaching:${id}`)).toBe('who|s:4:"anna";')
+    expect(await on('cache1', 'redis-cli hgetall rate:limits')).toBe('checkout\n20\nlogin\n5')
+  })
+
+  it('starts no scheduled event by a visit', async () => {
+    await page()
+    expect(await on('web1', 'grep -c wp-cron.php /var/log/nginx/access.log || true')).toBe('0')
   })
 
   it('lets no request fail while php-fpm is restarted', async () => {
-    const clients = `n=0; end=$(($(date +%s) + 12)); while [ $(date +%s) -lt $end ]; do
-      curl -sk -o /dev/null -w '%{http_code}\\n' --resolve coaching.example:443:127.0.0.1 https://coaching.example/; done`
+    // A page that costs little: WordPress's own takes a second on such hosts, and few visitors would see the restarts.
+    await on('web1', 'cat >/srv/wordpress/asked.php', '<?php usleep(20000); echo "made";')
+    const visitors = `end=$(($(date +%s) + 12)); while [ $(date +%s) -lt $end ]; do
+      ${curl('asked.php', '-o /dev/null', "-w '%{http_code}\\n'")}; done`
     const restarts = 'for i in 1 2 3; do sleep 3; systemctl restart php8.4-fpm; done'
-    const [codes] = await Promise.all([on('web1', clients), on('web1', restarts)])
+    const [codes] = await Promise.all([on('cache1', visitors), on('web1', restarts)])
+    await on('web1', 'rm /srv/wordpress/asked.php')
     const all = codes.split('\n')
-    expect(all.length).toBeGreaterThan(10)
+    expect(all.length).toBeGreaterThan(30)
     expect(new Set(all)).toEqual(new Set(['200']))
   })
 
+  const files = "find /etc /srv /var/lib/fleetplay -xdev -type f -printf '%p %i %T@\\n' | sort | cksum"
+
   it('has nothing to change the second time, in a greeting and one batch for each play, and rewrites nothing', async () => {
-    const files = "find /etc /var/www -xdev -type f -printf '%p %i %T@\\n' | sort | cksum"
     const before = await on('web1', files)
-    const { status, told, recap } = await play('run', 'coaching-fleet', '--limit', limit)
+    const { status, told, recap } = await play('run', 'coaching-fleet', '--limit', limit, '--skip-tags', 'watch')
     expect(status, told).toBe(0)
     expect(recap.hosts).toEqual({ ok: 4, changed: 0, failed: 0, unreachable: 0, skipped: 0 })
     expect(recap.tasks.changed).toBe(0)
@@ -147,15 +196,33 @@ describe('the coaching fleet, on four hosts of Debian sid', () => {
     expect(await on('web1', files)).toBe(before)
   })
 
+  it('has nothing to change the third time, and what is watched is as expected', async () => {
+    const before = await on('db1', files)
+    const { status, told, recap, seen } = await play('run', 'coaching-fleet', '--limit', limit)
+    expect(status, told).toBe(0)
+    expect(recap.tasks.changed).toBe(0)
+    expect(seen['web1 http']).toMatch(/^HTTP\/2 200 after \d+ ms, 103 after \d+ ms with 2 links$/)
+    expect(seen['web1 redisLatency']).toMatch(/^p50 /)
+    // User-mode Linux has no counters of the processor, nor any perf events.
+    expect(seen['web1 perfProfile']).toMatch(/^not available here, because this kernel has no perf events/)
+    expect(seen['web1 qdiscStats']).toMatch(/^fq_codel: /)
+    expect(seen['db1 mysqlPlan']).toMatch(/^reads about \d+ rows/)
+    expect(seen['db1 udpDrops']).toMatch(/^0 datagrams were dropped/)
+    expect(await on('db1', files)).toBe(before)
+  })
+
   it('heals what was changed by hand, and nothing else', async () => {
-    await on('web1', 'sysctl -qw net.core.rmem_max=300000; rm /etc/cron.d/wp-cron; tc qdisc del dev vec0 root')
+    await on(
+      'web1',
+      'sysctl -qw net.core.rmem_max=300000; rm /etc/systemd/system/crm-sync.timer; tc qdisc del dev vec0 root',
+    )
     await on('cache1', 'systemctl stop redis-server')
     const { status, told, changed } = await play('run', 'coaching-fleet', '--limit', limit)
     expect(status, told).toBe(0)
     expect(changed.map(({ host, task }) => `${host} ${task.module}`).toSorted()).toEqual([
       'cache1 service',
-      'web1 cron',
       'web1 sysctl',
+      'web1 systemdTimer',
       'web1 tcQdisc',
     ])
     expect(await on('cache1', 'redis-cli ping')).toBe('PONG')
@@ -164,12 +231,12 @@ describe('the coaching fleet, on four hosts of Debian sid', () => {
   it('is still as desired after a power cut', async () => {
     // What the run before renamed is on the disk when the file system commits, which is within seconds.
     await on('web1', 'sync')
-    await sid.hosts.web1.powerCut()
-    await sid.hosts.web1.up()
+    await large.hosts.web1.powerCut()
+    await large.hosts.web1.up()
     const { status, told, changed } = await play('run', 'coaching-fleet', '--limit', 'web1')
     expect(status, told).toBe(0)
     expect(changed.map(({ task }) => task.title)).toEqual([])
-    expect((await on('web1', page)).split(/\r?\n\r?\n/)[0]).toMatch(/^HTTP\/2 103/)
+    expect((await page())[0]).toMatch(/^HTTP\/2 103/)
   })
 })
 
@@ -193,7 +260,7 @@ describe('a web host of Debian 12', () => {
     const { status } = await play('run', 'coaching-fleet', '--limit', 'web9')
     expect(status).toBe(2)
     expect(await on('web9', 'ls /etc/cron.d /etc/nginx/conf.d; tc qdisc show dev vec0')).not.toMatch(
-      /wp-cron|early-hints|fq_codel/,
+      /early-hints|fq_codel/,
     )
   })
 })
