@@ -72,6 +72,21 @@ export function unit(name: string): Resource<UnitState | null> {
   }
 }
 
+/** What runs, or is enabled, from a unit file; null where that is nothing, or where the unit comes from another file. */
+export function unitFrom(name: string, path: string): Resource<UnitState | null> {
+  return {
+    key: `unit:${name}/own`,
+    label: name,
+    read: unitRecord(name).map(({ state, details }) => {
+      const isAtRest = state === null || (!state.active && state.enabled !== 'enabled')
+      return details.fragment !== path || isAtRest ? null : state
+    }),
+    write: (to, from) => moveUnit(name, to, from).touches(`unit:${name}`),
+    show: (value) => (value ? `${value.enabled}, ${value.active ? 'active' : 'inactive'}` : 'stopped and disabled'),
+    fresh: null,
+  }
+}
+
 /** What is true of a unit beside its state. It can only be looked at. */
 export function unitDetails(name: string): Resource<UnitDetails> {
   return {

@@ -8,7 +8,7 @@ import { isProblem } from '../../dsl/variable.ts'
 import { accountName } from '../accounts.ts'
 import { directoryAt, fileAt } from '../file.ts'
 import { localGroup } from '../group.ts'
-import { unit, unitDetails, unitName, type UnitState } from '../unit.ts'
+import { unit, unitDetails, unitFrom, unitName, type UnitState } from '../unit.ts'
 import { account } from '../user.ts'
 import { commandLine } from './command-line.ts'
 import { declaredUnit, unitPath } from './declared-unit.ts'
@@ -23,7 +23,7 @@ import {
   secretName,
   type ServiceLimits,
 } from './service-settings.ts'
-import { ownedByRoot, unitFrom } from './unit.ts'
+import { ownedByRoot } from './unit.ts'
 import { sectionProblem, type Section, type SettingValue, type Settings, unitFileText } from './unit-file.ts'
 
 /** A service that does not say yet what it runs. */

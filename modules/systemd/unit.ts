@@ -1,13 +1,12 @@
 /** Unit files in /etc/systemd/system: whole units, and drop-ins that change single settings of another's. */
 
-import { type Resource, type Wish, look, want } from '../../dsl/resource.ts'
+import { type Wish, look, want } from '../../dsl/resource.ts'
 import { note, type Reading, Task, type Verdict } from '../../dsl/task.ts'
 import { isProblem } from '../../dsl/variable.ts'
 import type { FileState } from '../../probe/file.ts'
 import { fileAt, tellContent } from '../file.ts'
 import { daemonReload } from '../service.ts'
-import { type UnitState, unitDetails, unitName, unitRecord } from '../unit.ts'
-import { moveUnit } from '../unit-control.ts'
+import { unitDetails, unitFrom, unitName } from '../unit.ts'
 import { type Section, sectionProblem, type Settings, unitFileText } from './unit-file.ts'
 import { unitTest } from './unit-test.ts'
 
@@ -159,19 +158,4 @@ const directory: FileState = { type: 'directory', mode: '0755', owner: 'root', g
 /** @internal A file of a unit, as all of them are. */
 export function ownedByRoot(text: string): FileState {
   return { type: 'file', content: tellContent(Buffer.from(text)), mode: '0644', owner: 'root', group: 'root' }
-}
-
-/** What runs, or is enabled, from a unit file; null where that is nothing, or where the unit comes from another file. */
-export function unitFrom(name: string, path: string): Resource<UnitState | null> {
-  return {
-    key: `unit:${name}/own`,
-    label: name,
-    read: unitRecord(name).map(({ state, details }) => {
-      const isAtRest = state === null || (!state.active && state.enabled !== 'enabled')
-      return details.fragment !== path || isAtRest ? null : state
-    }),
-    write: (to, from) => moveUnit(name, to, from).touches(`unit:${name}`),
-    show: (value) => (value ? `${value.enabled}, ${value.active ? 'active' : 'inactive'}` : 'stopped and disabled'),
-    fresh: null,
-  }
 }

@@ -1,7 +1,6 @@
 import { sh, systemdService, systemdTimer } from '../../../index.ts'
 import { fileAt, tellContent } from '../../../modules/file.ts'
-import { unitFrom } from '../../../modules/systemd/unit.ts'
-import { unit } from '../../../modules/unit.ts'
+import { unit, unitFrom } from '../../../modules/unit.ts'
 import type { Example } from '../../../testing/example.ts'
 
 const folder = '/etc/systemd/system'

@@ -1,8 +1,7 @@
 import { sh, systemdDropIn, systemdSocket, systemdUnit } from '../../../index.ts'
 import { fileAt, tellContent } from '../../../modules/file.ts'
 import { listeningSocket } from '../../../modules/listening-socket.ts'
-import { unitFrom } from '../../../modules/systemd/unit.ts'
-import { unit } from '../../../modules/unit.ts'
+import { unit, unitFrom } from '../../../modules/unit.ts'
 import type { Example } from '../../../testing/example.ts'
 
 const folder = '/etc/systemd/system'
