@@ -5,6 +5,7 @@ import { note, type Reading, refuse, Task, type Verdict } from '../dsl/task.ts'
 import { isProblem } from '../dsl/variable.ts'
 import { Failure } from '../errors/failure.ts'
 import { contentOf, type FileState } from '../probe/file.ts'
+import { holdsSecret, namesSecret } from '../shell/secret-text.ts'
 import { accountName } from './accounts.ts'
 import { type CrontabState, crontab } from './crontab.ts'
 import { type Schedule, schedule } from './cron-schedule.ts'
@@ -206,6 +207,8 @@ function commandProblem(id: string, command: string): string | undefined {
   if (command.trim() === '') return `cron ${id}: the command is empty`
   // oxlint-disable-next-line no-control-regex -- they would end the line of the crontab
   if (/[\u0000\n\r]/.test(command)) return `cron ${id}: a command of cron is one line; put several into a script`
+  if (holdsSecret(command))
+    return `cron ${id}: a password or token in the command would be readable by everybody on the host; have the command read it from a file of mode 0600`
   if (Buffer.byteLength(escaped(command)) <= longestCommand) return undefined
   return `cron ${id}: the command is longer than ${longestCommand} bytes, and cron would ignore the file; put it into a script`
 }
@@ -222,6 +225,8 @@ function variableProblem([name, value]: readonly [string, string]): string | und
   if (!/^[A-Za-z_]\w*$/.test(name)) return `${JSON.stringify(name)} is not the name of a variable`
   // oxlint-disable-next-line no-control-regex -- they would end the line of the crontab
   if (/[\u0000\n\r]/.test(value)) return `${name} is one line`
+  if (namesSecret(name) || holdsSecret(`${name}=${value}`))
+    return `${name} would be readable by everybody on the host; have the command read it from a file of mode 0600`
   return value.includes('"') && value.includes("'")
     ? `${name} cannot hold both kinds of quotes: cron knows no escape`
     : undefined

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import { type Finding, type FromOutside, Observation, type Observed, type Unexpected } from '../dsl/observation.ts'
 import type { HttpAnswer, HttpHead, HttpRequest } from '../probe/http.ts'
+import { holdsSecret } from '../shell/secret-text.ts'
 
 /** What an answer must have; what is not said may be anything. */
 export interface HttpExpectation {
@@ -217,6 +218,7 @@ function urlProblem(url: string): string | undefined {
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return `${shown} is not a URL such as https://coaching.example/`
   const { username, password, hash } = new URL(url)
   if (username || password) return 'a URL with a user or a password in it is not taken'
+  if (holdsSecret(url)) return 'a URL with a password or token in its query is not taken'
   return hash === '' ? undefined : `${shown} has a fragment, which a request never carries`
 }
 
@@ -238,7 +240,7 @@ function addressProblem(address: string): string | undefined {
 }
 
 const token = /^[\w!#$%&'*+.^`|~-]+$/
-const secret = ['authorization', 'proxy-authorization', 'cookie']
+const secret = /^(?:(?:proxy-)?authorization|cookie)$|(?:token|secret|password|api-?key|auth-key)$/i
 const ofTheConnection = [
   'connection',
   'content-length',
@@ -251,7 +253,7 @@ const ofTheConnection = [
 
 function headerProblem(name: string, value: string): string | undefined {
   if (!token.test(name)) return `${JSON.stringify(name)} is not the name of a header`
-  if (secret.includes(name.toLowerCase())) return `${name} proves who asks, and a play is no place for a secret`
+  if (secret.test(name)) return `${name} proves who asks, and a play is no place for a secret`
   if (ofTheConnection.includes(name.toLowerCase())) return `${name} belongs to the connection, and is not taken`
   return /^[\x20-\x7e]*$/.test(value) ? undefined : `the header ${name} has a value that no header can have`
 }

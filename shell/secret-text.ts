@@ -11,6 +11,8 @@ const hint =
 const name =
   '(?:passw(?:or)?d|passphrase|(?<![a-z])pass|requirepass|masterauth|primaryauth|key-file-pass|pwd|secret|token|cli_auth|api[_-]?key|(?:auth|secret|private|access|logged_in|nonce)_key|_salt|credentials?)'
 
+const secretName = new RegExp(`${name}$`, 'i')
+
 /** Values that tell nothing, or say where the secret is. */
 const harmless = String.raw`(?!["'\`]?(?:yes|no|true|false|on|off|null|none|undefined|[01]|\$\{\w+\}|%\w*%|\(secret\))?["'\`]?[ \t,;)}]*$)`
 
@@ -61,6 +63,11 @@ const forms: readonly RegExp[] = [
 export function withoutSecrets(text: string): string {
   if (!hint.test(text)) return text
   return forms.reduce((told, form) => told.replace(form, `$1${covered}`), text)
+}
+
+/** Whether something of this name is a secret: `DB_PASSWORD`, `smtp:token`. */
+export function namesSecret(word: string): boolean {
+  return secretName.test(word)
 }
 
 /** Whether a text holds a secret that is known by its form. */

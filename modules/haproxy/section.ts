@@ -3,6 +3,7 @@
 import { Origin } from '../../dsl/origin.ts'
 import { type Duration, micros, type Parsed } from '../../dsl/units.ts'
 import { Failure } from '../../errors/failure.ts'
+import { holdsSecret } from '../../shell/secret-text.ts'
 
 export type HaproxyMode = 'http' | 'tcp'
 
@@ -117,7 +118,8 @@ export function directivesProblem(text: string): { readonly problem: string; rea
       return { problem: `${JSON.stringify(line)} holds a control character` }
     if (/^http-response\s+early-hint/.test(line))
       return { problem: 'a response is too late for early hints', hint: 'Say .preload() of the frontend.' }
-    if (/(?:^stats\s+auth\s|\s(?:insecure-)?password\s)/.test(line) && !line.includes('${'))
+    const isKnown = /(?:^stats\s+auth\s|\s(?:insecure-)?password\s)/.test(line) && !line.includes('${')
+    if (isKnown || holdsSecret(line))
       return {
         problem: 'a password would be in the configuration, and in every diff of it',
         hint: 'Put it into /etc/default/haproxy on the host, and say "${NAME}" where it belongs.',

@@ -4,6 +4,7 @@ import type { Resource } from '../../dsl/resource.ts'
 import { type Refusal, refuse } from '../../dsl/task.ts'
 import { Probe } from '../../probe/probe.ts'
 import { sh } from '../../shell/script.ts'
+import { holdsSecret } from '../../shell/secret-text.ts'
 
 /** One `server { … }` of the configuration. */
 export interface NginxServer {
@@ -88,6 +89,8 @@ function portOf(address: string): number {
 
 /** What is wrong with directives that stand in a block: they must not end it, and must end themselves. */
 export function directivesProblem(text: string): string | undefined {
+  if (text.split('\n').some(holdsSecret))
+    return 'the directives hold a password or token, in a file that all may read; put that line into a file of mode 0600 on the host, and say: include FILE;'
   let depth = 0
   let last = ';'
   for (const token of tokens(text)) {

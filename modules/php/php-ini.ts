@@ -5,6 +5,7 @@ import { look, type Resource, want, type Wish } from '../../dsl/resource.ts'
 import { note, type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
 import { nearest } from '../../errors/suggest.ts'
 import type { FileState } from '../../probe/file.ts'
+import { holdsSecret } from '../../shell/secret-text.ts'
 import { iniGuard } from './config-test.ts'
 import { iniLine, iniText, type IniValue, isSame } from './ini-value.ts'
 import { iniPath, nameProblem, type PhpSapi, type PhpVersion, versionProblem } from './layout.ts'
@@ -182,7 +183,8 @@ function iniProblem(key: string, value: IniValue): readonly [string | undefined,
   if (!/^[A-Za-z_][\w.-]*$/.test(key)) return [`${JSON.stringify(key)} is not the name of a setting`]
   const text = iniText(value)
   if (typeof text !== 'string') return [`${key}: ${text.problem}`]
-  if (secrets.test(key) || (typeof value === 'string' && /\bauth(?:\[|=|%5B)|:\/\/[^/@]*:[^/@]+@/i.test(value))) {
+  const isKnown = typeof value === 'string' && /\bauth(?:\[|=|%5B)|:\/\/[^/@]*:[^/@]+@/i.test(value)
+  if (secrets.test(key) || isKnown || holdsSecret(`${key} = ${value}`)) {
     const hint = 'Anybody on the host may read the file. Give the password to the program that needs it.'
     return [`${key} holds a password`, hint]
   }

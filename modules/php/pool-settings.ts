@@ -1,6 +1,7 @@
 /** What php-fpm knows of pools. */
 
 import { nearest } from '../../errors/suggest.ts'
+import { holdsSecret } from '../../shell/secret-text.ts'
 import { iniText, type IniValue } from './ini-value.ts'
 
 /**
@@ -84,7 +85,11 @@ export function settingValueProblem(
   const text = iniText(value)
   if (typeof text !== 'string') return [`${name}: ${text.problem}`]
   if (value === '') return [`${name} is empty`, `Take it out of the pool: without('${name}')`]
-  if (/^env\[.*(?:PASS|SECRET|TOKEN|CREDENTIAL)/i.test(name) || /^php_.*(?:_pw|passw(?:or)?d)\]$/i.test(name))
+  if (
+    /^env\[.*(?:PASS|SECRET|TOKEN|CREDENTIAL)/i.test(name) ||
+    /^php_.*(?:_pw|passw(?:or)?d)\]$/i.test(name) ||
+    holdsSecret(`${name} = ${value}`)
+  )
     return [
       `${name} holds a password`,
       'Anybody on the host may read the file. Have the program read it from a file of its own.',

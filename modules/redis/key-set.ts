@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Resource } from '../../dsl/resource.ts'
 import { Failure } from '../../errors/failure.ts'
+import { covered, namesSecret } from '../../shell/secret-text.ts'
 import { redisCommands, redisReplies, refusedBy } from './client.ts'
 import { type Endpoint, endpointName } from './endpoint.ts'
 import { type Command, isError, type Reply, textOf } from './resp.ts'
@@ -84,7 +85,7 @@ export function redisKeySet(
     show: showSet,
     text: (value) => {
       const lines = Object.entries(value).flatMap(([key, state]) =>
-        state === null ? [] : [`${told(key)} ${tellKey(state)}\n`],
+        state === null ? [] : [`${told(key)} ${tellKey(key, state)}\n`],
       )
       return lines.join('')
     },
@@ -248,21 +249,21 @@ function bytesOf(bytes: RedisBytes): Buffer {
 function showSet(value: KeySet): string {
   const keys = Object.entries(value)
   if (keys.length <= 3)
-    return keys.map(([key, state]) => `${told(key)} ${state === null ? 'absent' : tellKey(state)}`).join(', ')
+    return keys.map(([key, state]) => `${told(key)} ${state === null ? 'absent' : tellKey(key, state)}`).join(', ')
   const there = keys.filter(([, state]) => state !== null).length
   return there === keys.length ? `${there} keys` : `${there} of ${keys.length} keys`
 }
 
-/** What a key holds, on a line. */
-export function tellKey(state: Exclude<KeyState, null>): string {
+/** What a key holds, on a line; not of a key or a field whose name is that of a secret. */
+export function tellKey(key: string, state: Exclude<KeyState, null>): string {
   return `${content()}${expiry()}`
 
   function content(): string {
     switch (state.type) {
       case 'string':
-        return told(state.value)
+        return toldOf(key, state.value)
       case 'hash':
-        return `{ ${state.fields.map(([field, value]) => `${told(field)}: ${told(value)}`).join(', ')} }`
+        return `{ ${state.fields.map(([field, value]) => `${told(field)}: ${toldOf(field, value)}`).join(', ')} }`
       case 'sortedSet':
         return `sorted set { ${state.members.map(([member, score]) => `${told(member)}: ${score}`).join(', ')} }`
       case 'other':
@@ -274,6 +275,10 @@ export function tellKey(state: Exclude<KeyState, null>): string {
     if (state.expires === null) return ''
     return 'within' in state.expires ? ` for ${state.expires.within / 1000} s` : ` until ${state.expires.at / 1000}`
   }
+}
+
+function toldOf(name: RedisBytes, value: RedisBytes): string {
+  return typeof name === 'string' && namesSecret(name) ? covered : told(value)
 }
 
 const longest = 120

@@ -62,7 +62,8 @@ export interface RedisKeysStart {
  * A key is owned whole: fields and members that are not declared go, and so does the time of one that is declared without.
  * Values are bytes: `''`, `0` and a field that is not there are three things. A score is a double: `0.1` is what a server tells as
  * `0.10000000000000001`; `Infinity` is one. A time that runs down is as declared until it has run out; what is written has its
- * whole time before it again. Counters that an application moves are not to be declared.
+ * whole time before it again. Counters that an application moves are not to be declared. What a play declares is shown in plans and
+ * diffs, but for keys and fields that are named like a secret: `smtp:password`, `api_key`.
  *
  * The differences are one transaction, so that no reader sees a half. Where a command of it fails all the same (a key has become
  * of another type since it was read), Redis has done the others: the task fails with the words of each that did not, and the next
@@ -175,7 +176,11 @@ export class RedisKeys extends Task implements RedisKeysStart {
     const server = endpointName(this.endpoint)
     const claims = this.declared.map(({ key, state }) => {
       // The name too: a key that two tasks declare is written by both, be it with one value.
-      return claim(`redis-key:${server}/${key}`, key, `${state === null ? 'absent' : tellKey(state)} in ${this.id}`)
+      return claim(
+        `redis-key:${server}/${key}`,
+        key,
+        `${state === null ? 'absent' : tellKey(key, state)} in ${this.id}`,
+      )
     })
     const desired = Object.fromEntries(this.declared.map(({ key, state }) => [key, state]))
     return [...claims, want(this.place, desired)]

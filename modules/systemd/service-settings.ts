@@ -2,6 +2,7 @@
 
 import { pathProblem } from '../../dsl/host-path.ts'
 import type { Bytes, Duration, Parsed } from '../../dsl/units.ts'
+import { holdsSecret, namesSecret } from '../../shell/secret-text.ts'
 import { environmentValue } from './command-line.ts'
 import { memory, timeSpan } from './quantity.ts'
 import { literal, type SettingValue, type Settings } from './unit-file.ts'
@@ -57,9 +58,9 @@ export function environmentSettings(variables: Readonly<Record<string, string>>)
   return { Environment: values }
 }
 
-/** A variable that is named like something that must not be read by everybody. */
+/** A variable that must not be read by everybody: by its name, or by a value such as `redis://:PASSWORD@cache1`. */
 export function secretName(variables: Readonly<Record<string, string>>): string | undefined {
-  return Object.keys(variables).find((name) => /(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY)$/i.test(name))
+  return Object.entries(variables).find(([name, value]) => namesSecret(name) || holdsSecret(`${name}=${value}`))?.[0]
 }
 
 /** The sandbox, in which only these paths can be written. */

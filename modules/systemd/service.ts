@@ -121,12 +121,13 @@ export class SystemdService extends Task implements SystemdServiceStart {
   /** Variables of its environment. Everybody on the host can read them, so a name of a password, token or key is refused. */
   environment(variables: Readonly<Record<string, string>>): SystemdService {
     const secret = secretName(variables)
-    return this.sets('environment', environmentSettings({ ...this.variables, ...variables }))
-      .says({ variables: { ...this.variables, ...variables } })
-      .wrong(
-        secret && `environment: ${secret} would be readable by everybody on the host`,
-        'Put it into a file of mode 0600 on the host, and name that: environmentFile().',
-      )
+    if (secret !== undefined) {
+      const hint = 'Put it into a file of mode 0600 on the host, and name that: environmentFile().'
+      return this.wrong(`environment: ${secret} would be readable by everybody on the host`, hint)
+    }
+    return this.sets('environment', environmentSettings({ ...this.variables, ...variables })).says({
+      variables: { ...this.variables, ...variables },
+    })
   }
 
   /** A file on the host with more variables, one `NAME=value` a line. systemd reads it as root, so it may be of mode 0600. */

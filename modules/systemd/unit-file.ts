@@ -2,6 +2,7 @@
 
 import { isProblem } from '../../dsl/variable.ts'
 import type { Parsed } from '../../dsl/units.ts'
+import { holdsSecret } from '../../shell/secret-text.ts'
 
 /** A setting's value. A list says the key once for each of its values; an empty text takes back what was said before. */
 export type SettingValue = string | number | boolean | readonly (string | number | boolean)[]
@@ -35,6 +36,9 @@ export function sectionProblem({ name, settings }: Section): string | undefined 
     for (const one of [value].flat()) {
       const written = valueText(one as string | number | boolean)
       if (isProblem(written)) return `[${name}] ${key}: ${written.problem}`
+      // Units are 0644, and what a unit runs is to be seen in the list of processes.
+      if (key === 'SetCredential' || holdsSecret(`${key}=${written}`))
+        return `[${name}] ${key}: a password or token would be readable by everybody on the host; have it read from a file of mode 0600, by EnvironmentFile= or LoadCredential=`
     }
   }
   return undefined

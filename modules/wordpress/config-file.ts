@@ -42,6 +42,8 @@ set -C
 exec 4>"$t" || exit
 dd bs=65536 conv=fsync status=none >&4 || exit
 said=$(php -d display_errors=1 -d log_errors=0 -d html_errors=0 -l <"$t" 2>&1) || {
+  # What PHP did not expect may be a password; of its own signs it says «token».
+  said=$(printf '%s\n' "$said" | sed ${coverWords})
   printf '%s\n' "$said" >&2
   printf 'PHP refused the new text, and it was not put in place: %s\n' "$(printf '%s\n' "$said" | sed -n '/ error: /{s/^PHP //; s|in .* on line|on line|; p; q; }')" >&2
   exit 1
@@ -50,6 +52,13 @@ chown -- ${`${to.owner}:${to.group}`} /proc/self/fd/4 && chmod -- ${to.mode} /pr
     .reading(bytesOf(to.content)!)
     .called(`write ${path}`)
     .touches()
+}
+
+/** For sed: words of PHP without the text that it did not expect. */
+const coverWords = ['/unexpected token "/b', covering('", expecting'), 't', covering('" in ')].join('\n')
+
+function covering(end: string): string {
+  return String.raw`s/\(unexpected [a-z -]*\) ".*${end}/\1 "${covered}${end}/`
 }
 
 /** The text with every value of a secret constant or variable covered: a diff shows lines around a change too. */

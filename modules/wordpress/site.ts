@@ -151,11 +151,14 @@ function load({ folder, host }: Site): string {
   return `${name}require ${phpLiteral(`${folder}/wp-load.php`)};`
 }
 
-/** The code travels over standard input. Errors of PHP go to standard error, from where WordPress cannot take them. */
+/**
+ * The code travels over standard input. Errors of PHP go to standard error, from where WordPress cannot take them; a trace tells
+ * no arguments, of which one may be the password of the database.
+ */
 function php({ user }: Site, code: string): Script {
   return sh`php=php
 [ "$(id -un)" = ${user} ] || php=${`runuser -u ${user} -- php`}
-printf %s ${code} | $php -d display_errors=0 -d log_errors=1 -d error_log= -d html_errors=0`
+printf %s ${code} | $php -d display_errors=0 -d log_errors=1 -d error_log= -d html_errors=0 -d zend.exception_ignore_args=1`
 }
 
 /** What it prints is WordPress's page for visitors; what is wrong is on standard error. */

@@ -150,10 +150,14 @@ describe('a job in /etc/cron.d', () => {
     ['a wrong variable', cron('a').schedule('@daily').env({ 'A-B': '' }).runs('true')],
     ['a variable of several lines', cron('a').schedule('@daily').env({ A: 'x\ny' }).runs('true')],
     ['a variable that no quotes hold', cron('a').schedule('@daily').env({ A: `"'` }).runs('true')],
+    ['a password among its words', cron('a').schedule('@daily').runs('mysqldump -uroot -phush wp >/srv/wp.sql')],
+    ['a password in its environment', cron('a').schedule('@daily').env({ DB_PASSWORD: 'hush' }).runs('true')],
+    ['a password in a URL', cron('a').schedule('@daily').env({ REDIS: 'redis://:hush@cache1' }).runs('true')],
     ['variables in a crontab', cron('a').schedule('@daily').env({ MAILTO: '' }).inCrontab().runs('true')],
     ['absent with a command', cron('a').schedule('@daily').runs('true').absent()],
   ])('is told before any connection: %s', (_, task) => {
     expect(problems(task)).toHaveLength(1)
+    expect(problems(task).join()).not.toContain('hush')
   })
 
   it('unfinished is no task', () => {

@@ -66,6 +66,11 @@ describe('the question', () => {
       `http ${url}: Authorization proves who asks, and a play is no place for a secret`,
     ],
     [http(url).header('Cookie', 'a=b'), `http ${url}: Cookie proves who asks, and a play is no place for a secret`],
+    ...['X-Api-Key', 'X-Auth-Token', 'Proxy-Authorization'].map((name): [Task, string] => [
+      http(url).header(name, 'hush'),
+      `http ${url}: ${name} proves who asks, and a play is no place for a secret`,
+    ]),
+    [http('https://a/?access_token=b'), 'http: a URL with a password or token in its query is not taken'],
     [http(url).header('Connection', 'x'), `http ${url}: Connection belongs to the connection, and is not taken`],
     [http(url).expect({ status: 103 }), 'expect: 103 is not a final status (200 to 599)'],
     [http(url).expect({ earlyHints: [] }), 'expect: earlyHints names nothing; leave it out'],

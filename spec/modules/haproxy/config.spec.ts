@@ -250,6 +250,13 @@ describe('what is told before any connection', () => {
       'haproxyBackend b: a password would be in the configuration, and in every diff of it',
     ],
     [
+      'a password that it sends',
+      config().backend(
+        haproxyBackend('b').server('a', 'a:1').directives('http-request set-header Authorization "Basic aG9yc2U="'),
+      ),
+      'haproxyBackend b: a password would be in the configuration, and in every diff of it',
+    ],
+    [
       'a server twice',
       config().backend(haproxyBackend('b').server('a', 'a:1').server('a', 'b:1')),
       'haproxyBackend b: the server a is said twice',

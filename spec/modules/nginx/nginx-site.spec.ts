@@ -260,6 +260,11 @@ describe('what is told before any connection', () => {
       named().location('/a', { proxy: 'http://a/b' }),
       '"http://a/b" is not an upstream such as http://127.0.0.1:3000 or http://unix:/run/app.sock',
     ],
+    [
+      'a password',
+      site().location('/a', { directives: 'proxy_set_header Authorization "Basic aG9yc2U=";' }),
+      'the directives hold a password or token, in a file that all may read; put that line into a file of mode 0600 on the host, and say: include FILE;',
+    ],
     ['a brace too many', site().directives('gzip on; }'), 'the directives close a block that they did not open'],
     ['a brace too few', site().directives('location /x { return 404;'), 'the directives leave a block open'],
     [

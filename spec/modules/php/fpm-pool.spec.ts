@@ -126,14 +126,18 @@ describe('phpFpmPool()', () => {
     expect(set({ 'php_admin_flag[log_errors]': true })).toEqual([])
   })
 
-  it.each(['env[DB_PASSWORD]', 'env[API_TOKEN]', 'php_admin_value[mysqli.default_pw]'])(
-    'refuses a password in %s',
-    (name) => {
-      const told = problems(phpFpmPool('8.4', 'www').set({ [name]: 'hunter2' }))
-      expect(told).toEqual([expect.stringContaining(`${name} holds a password`)])
-      expect(told.join()).not.toContain('hunter2')
-    },
-  )
+  it.each([
+    ['env[DB_PASSWORD]', 'hunter2'],
+    ['env[API_TOKEN]', 'hunter2'],
+    ['env[CRM_API_KEY]', 'hunter2'],
+    ['env[REDIS_URL]', 'redis://fleet:hunter2@cache1:6379'],
+    ['php_admin_value[mysqli.default_pw]', 'hunter2'],
+    ['php_admin_value[session.save_path]', 'tcp://cache1:6379?auth=hunter2'],
+  ])('refuses a password in %s', (name, value) => {
+    const told = problems(phpFpmPool('8.4', 'www').set({ [name]: value }))
+    expect(told).toEqual([expect.stringContaining(`${name} holds a password`)])
+    expect(told.join()).not.toContain('hunter2')
+  })
 })
 
 describe.each(realShells)('a pool under $name', ({ name: shell }) => {

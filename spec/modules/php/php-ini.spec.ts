@@ -72,6 +72,8 @@ describe('phpIni()', () => {
     ['session.save_path', 'tcp://127.0.0.1:6379?auth=hunter2'],
     ['session.save_path', 'tcp://user:hunter2@redis:6379'],
     ['mysqli.default_pw', 'hunter2'],
+    ['acme.api_key', 'hunter2'],
+    ['acme.dsn', 'mysql://wp:hunter2@db1/wp'],
   ])('refuses a password in %s, without telling it', (key, value) => {
     const told = problems(phpIni('8.4', 'x').set({ [key]: value }))
     expect(told).toEqual([expect.stringContaining(`${key} holds a password`)])

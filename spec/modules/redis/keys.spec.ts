@@ -127,6 +127,16 @@ describe('redisKeys()', () => {
     ])
   })
 
+  it('tells nothing of a key or a field that is named like a secret', async () => {
+    const task = start().string('smtp:password', 'correct horse').hash('crm', { url: 'a', api_key: 'correct horse' })
+    const { events, changes } = await run(task, mockHost('a'))
+    expect(changes).toMatchObject([{ after: 'smtp:password (secret), crm { api_key: (secret), url: a }' }])
+    expect(JSON.stringify(events)).not.toContain('correct')
+    await expect(run([task, redisKeys('other').string('smtp:password', 'correct')], mockHost('a'))).rejects.toThrow(
+      /disagree on smtp:password: \(secret\) in other against \(secret\) in coaching/,
+    )
+  })
+
   it('finds two tasks that declare one key', async () => {
     const other = redisKeys('other').string('tz', 'CET')
     await expect(run([start().string('tz', 'UTC'), other], mockHost('a'))).rejects.toThrow(

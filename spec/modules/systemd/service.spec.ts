@@ -177,6 +177,16 @@ WantedBy=multi-user.target
     [worker.limits({ cpuQuota: '0%' }), /limits: cpuQuota takes a share of a processor such as 50%, not "0%"/],
     [worker.environment({ 'A B': 'x' }), /environment: "A B" is not the name of a variable/],
     [worker.environment({ CRM_API_KEY: 'x' }), /environment: CRM_API_KEY would be readable by everybody/],
+    [worker.environment({ DB_PASS: 'x' }), /environment: DB_PASS would be readable by everybody/],
+    [worker.environment({ CRM: 'https://a:hush@crm/' }), /environment: CRM would be readable by everybody/],
+    [
+      worker.runs(['/usr/bin/php', 'sync.php', '--token=hush']),
+      /runs: \[Service\] ExecStart: a password or token would be/,
+    ],
+    [
+      worker.section('Unit', { Description: 'x' }).section('Service', { SetCredential: 'a:hush' }),
+      /SetCredential: a password or token/,
+    ],
     [worker.workingDirectory('srv'), /workingDirectory: the path "srv" must be absolute/],
     [worker.workingDirectory('/srv\nUser=root'), /workingDirectory: \[Service\] WorkingDirectory: a value is one line/],
     [worker.workingDirectory('/srv '), /ends in a blank/],

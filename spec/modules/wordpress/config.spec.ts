@@ -137,4 +137,19 @@ describe.each(realShells)('the test of PHP, by $title', ({ name: shell, there })
     expect(real!.mark('broken.php')).toBe(before)
     expect(real!.entries().filter((name) => name.startsWith('.'))).toEqual([])
   })
+
+  // As PHP 8.2 prints them of `define('DB_PASSWORD' 'correct horse');` and of two words without quotes.
+  it.runIf(there).each([
+    ['single-quoted string "correct horse", expecting ")"', 'single-quoted string "(secret)", expecting ")"'],
+    ['identifier "correct"', 'identifier "(secret)"'],
+    ['double-quoted string "correct...", expecting ")"', 'double-quoted string "(secret)", expecting ")"'],
+    ['token ")"', 'token ")"'],
+  ])('tells nothing of a password that PHP did not expect: %s', async (unexpected, told) => {
+    const words = `Parse error: syntax error, unexpected ${unexpected} in Standard input code on line 2`
+    real!.tools.program('php', `printf '%s\\n' '' '${words}' 'Errors parsing Standard input code'; exit 255`)
+    writeFileSync(real!.path('hush.php'), sample)
+    const { failures, events } = await real!.run([wpConfig(real!.path('hush.php')).define('DISABLE_WP_CRON', true)])
+    expect(failures.join()).toContain(`unexpected ${told} on line 2`)
+    expect(JSON.stringify(events)).not.toContain('correct')
+  })
 })
