@@ -12,6 +12,7 @@ import { fileAt } from '../file.ts'
 import { kernelParameter } from '../kernel-parameter.ts'
 import { listeningSocket, queueLimit, type SocketState, streamAddress } from '../listening-socket.ts'
 import { daemonReload, restart } from '../service.ts'
+import { socketTest } from '../socket-test.ts'
 import { edited, editedFile, textIn } from '../text-file.ts'
 import { unit, unitDetails } from '../unit.ts'
 import { fpmGuard } from './config-test.ts'
@@ -136,7 +137,10 @@ export class PhpFpm extends Task implements PhpFpmStart {
     return this.files ? undefined : `phpFpm ${this.id} says nothing: end it with .socketActivation({ … })`
   }
 
-  /** In this order nothing that is there breaks: php-fpm reads its files when it starts, which is after systemd has the socket. */
+  /**
+   * In this order nothing that is there breaks: first it is tested whether systemd can have the socket, and php-fpm reads its files
+   * when it starts, which is after systemd has it.
+   */
   get wishes(): readonly Wish[] {
     const { id: version, pool, files, isOff, patience } = this
     if (!files) return []
@@ -164,13 +168,13 @@ export class PhpFpm extends Task implements PhpFpmStart {
       ...looks,
       look(somaxconn),
       look(fileAt(alternative)),
+      want(fileAt(unitAt), socketUnit(version, files), { guard: socketGuard(version, files) }),
       listen(activated(files.socket)),
       want(editedFile(globalAt), (now, as) => mended(globalAt, now, as, (text) => patient(text, patience)), {
         guard,
       }),
       want(fileAt(folder), (now) => (now.type === 'directory' ? now : directory)),
       want(fileAt(dropInAt), dropIn(version, files)),
-      want(fileAt(unitAt), socketUnit(version, files)),
       want(socketOf(version), held(files)),
     ]
   }
@@ -245,6 +249,10 @@ function socketOf(version: string): Resource<SocketState> {
       return move().touches(`unit:php${version}-fpm.socket`, `opcache:${version}`)
     },
   }
+}
+
+function socketGuard(version: string, { socket, owner, group, mode }: SocketFiles): Guard {
+  return socketTest(`php${version}-fpm.socket`, fpmUnit(version), { [socket]: { file: { owner, group, mode } } })
 }
 
 function held({ socket, owner, group, mode, backlog }: SocketFiles): SocketState {

@@ -16,6 +16,7 @@ import {
   taken,
 } from '../listening-socket.ts'
 import { daemonReload } from '../service.ts'
+import { socketTest } from '../socket-test.ts'
 import { unit, unitDetails, unitName } from '../unit.ts'
 import { ownedByRoot } from './unit.ts'
 import { literal, unitFileText } from './unit-file.ts'
@@ -38,6 +39,8 @@ export interface SystemdSocketStart {
  *
  * What counts is what the kernel has: an address, mode, owner or backlog that differs makes systemd open the socket anew. A service
  * that runs is stopped for that and started afterwards, of which the plan tells. Where it does not come up, all is put back.
+ * Before anything is stopped, the new file is tested, and put back where systemd could not open the socket: an address that another
+ * process holds or that the host does not have, an owner who does not exist, a path with a file in its place.
  * The kernel cuts the backlog to `net.core.somaxconn`; the plan says so with the host's number.
  *
  * @example
@@ -124,7 +127,7 @@ export class SystemdSocket extends Task implements SystemdSocketStart {
       ...looks,
       look(kernelParameter('net.core.somaxconn')),
       ...this.addresses.map((address) => look(taken(address))),
-      want(file, ownedByRoot(this.text)),
+      want(file, ownedByRoot(this.text), { guard: socketTest(this.id, this.serviceName, this.listening) }),
       want<SocketState>(socket, { enabled: 'enabled', listening: this.listening }),
     ]
   }

@@ -91,16 +91,18 @@ WantedBy=sockets.target
   it('tests the files before the switch, and switches last', async () => {
     const result = await run(activation, web(), { check: true })
     expect(result.changes.map(({ label }) => label.replace(/^.*\//, ''))).toEqual([
+      'php8.4-fpm.socket',
       'www.conf',
       'php-fpm.conf',
       'php8.4-fpm.service.d',
       'socket-activation.conf',
       'php8.4-fpm.socket',
-      'php8.4-fpm.socket',
     ])
-    expect(activation.wishes.filter(({ guard }) => guard).map(({ resource }) => resource.key)).toEqual([
-      pool.key,
-      global.key,
+    const tested = activation.wishes.flatMap(({ resource, guard }) => (guard ? [[resource.key, guard.name]] : []))
+    expect(tested).toEqual([
+      [socketUnit.key, 'test of php8.4-fpm.socket'],
+      [pool.key, 'php-fpm8.4 -t'],
+      [global.key, 'php-fpm8.4 -t'],
     ])
     // A socket is not started while its service runs («already active, refusing»): stop, start the one, start the other.
     const script = socket.write!(host().listening, null).text.replace(control.text, '')
@@ -110,6 +112,20 @@ WantedBy=sockets.target
     function host() {
       return { listening: { enabled: 'enabled' as const, listening: { [path]: { backlog: 1, file: null } } } }
     }
+  })
+
+  it('touches nothing of php-fpm where systemd could not have the socket', async () => {
+    const { guard } = activation.wishes.find(({ resource }) => resource.key === socketUnit.key)!
+    const said = 'There is no user www-data on this host, to own the socket.'
+    const host = web().fails(guard!, { stderr: `${said}\n` })
+    const result = await run(activation, host)
+    expect(result.tasks[0]!.failure).toMatchObject({
+      code: 'E_GUARD',
+      message: expect.stringContaining(said) as string,
+    })
+    expect([text(host, pool), text(host, global)]).toEqual([fixture('www.conf'), fixture('php-fpm.conf')])
+    expect([host.holds(socketUnit).type, host.holds(dropIn).type]).toEqual(['absent', 'absent'])
+    expect(result.reactions).toEqual([])
   })
 
   it('announces the window only when it is about to happen', async () => {

@@ -188,6 +188,24 @@ WantedBy=sockets.target
     expect(plan.changes.find(({ key }) => key === place.key)?.dependsOn).toEqual(['sysctl 99-backlog'])
   })
 
+  it('leaves the file as it was where systemd could not open the socket: by then the old one would be closed', async () => {
+    const { guard } = app.wishes.find((wish) => wish.guard)!
+    const host = mockHost('web1')
+    await run(app, host)
+    const before = host.holds(fileAt('/etc/systemd/system/app.socket'))
+    const said = 'There is no user nosuch on this host, to own the socket.'
+    const moved = app.owner('nosuch')
+    host.fails(moved.wishes.find((wish) => wish.guard)!.guard!, { stderr: `${said}\n` })
+    expect(moved.wishes.find((wish) => wish.guard)!.guard!.key).not.toBe(guard!.key)
+    const [told] = (await run(moved, host)).tasks
+    expect(told!.failure).toMatchObject({
+      code: 'E_GUARD',
+      message: `test of app.socket failed after /etc/systemd/system/app.socket, and it was put back: ${said}`,
+    })
+    expect(host.holds(fileAt('/etc/systemd/system/app.socket'))).toEqual(before)
+    expect(host.holds(place)).toEqual(listening)
+  })
+
   it('refuses a service that the host does not know', async () => {
     const host = mockHost('web1').has(unit('app.service'), null)
     const [told] = (await run(app, host, { check: true })).tasks
