@@ -3,7 +3,7 @@
 import type { Parsed } from '../../dsl/units.ts'
 import { Failure } from '../../errors/failure.ts'
 import { type Output, tail } from '../../probe/probe.ts'
-import { type Script, sh } from '../../shell/script.ts'
+import { lines, type Script, sh } from '../../shell/script.ts'
 
 /** A name as MySQL and MariaDB take it: any character but NUL, up to 64 of them, no blank at the end. */
 function nameProblem(name: string): string | undefined {
@@ -54,8 +54,16 @@ function command(defaultsFile: string | undefined, elsewhere: Elsewhere | undefi
     '--connect-timeout=10',
     '--default-character-set=utf8mb4',
   ]
-  return sh`if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
+  const run = sh`if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
 $c ${options}`
+  return defaultsFile === undefined ? run : lines(confidential(defaultsFile), run)
+}
+
+const tellsAll = 'holds a password, and may be read by everybody on the host'
+
+/** The client itself reads a password from a file of any mode. */
+function confidential(file: string): Script {
+  return sh`[ -z "$(find -L ${file} -perm -004 2>/dev/null)" ] || ! grep -qi '^[[:space:]]*pass' ${file} || { echo ${`${file} ${tellsAll}.`} >&2; exit 1; }`
 }
 
 function asInput(statements: readonly string[]): string {
@@ -108,6 +116,11 @@ export function unanswered({ status, stderr }: Output): Failure {
       'root gets in over the socket: `.become()`; or give a file of options with `.defaultsFile(path)`.',
     )
   }
+  if (stderr.includes(tellsAll))
+    return failure(
+      tail(stderr, 1),
+      'Let its owner alone read it: chmod 0600. And change the password, which others may know.',
+    )
   return failure(/^.*\bERROR\b.*$/m.exec(stderr)?.[0] ?? 'The database server could not be asked.')
 }
 

@@ -119,7 +119,8 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
   }
 
   /**
-   * A file on the host with the client's options, of a section `[client]`: user, password, socket. No password is ever an argument.
+   * A file on the host with the client's options, of a section `[client]`: user, password, socket. No password is ever an argument;
+   * one that holds a password and that everybody may read is refused in the plan.
    * Without, the session's user logs in over the socket.
    */
   defaultsFile(path: string): MysqlHistogram {

@@ -63,7 +63,8 @@ export class MysqlPlan extends Observation<QueryPlan> implements PlanOfQuery {
   }
 
   /**
-   * A file on the host with the client's options, of a section `[client]`: user, password, socket. No password is ever an argument.
+   * A file on the host with the client's options, of a section `[client]`: user, password, socket. No password is ever an argument;
+   * one that holds a password and that everybody may read is refused in the plan.
    * Without, the session's user logs in over the socket.
    */
   defaultsFile(path: string): MysqlPlan {

@@ -53,6 +53,7 @@ sub hear {
 my @first;
 if (length $file) {
   open my $f, "<", $file or fail(3, "$file: $!");
+  fail(3, "$file may be read by everybody on the host; let its owner alone read it: chmod 0600 $file") if (stat $f)[2] & 04;
   local $/; my $password = <$f>; $password =~ s/\r?\n\z//;
   push @first, words("AUTH", length $user ? $user : (), $password);
 }

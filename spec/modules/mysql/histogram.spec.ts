@@ -319,7 +319,10 @@ describe('columnHistogram()', () => {
 
   it('asks for all columns with one client, whose statements are no arguments, and whose rows are raw JSON: -B escapes, and NULL looks like a text', () => {
     const script = readScript(asked.map((each) => columnHistogram(each, '/etc/mysql/fleet.cnf')))
-    expect(script.text).toBe(`if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
+    expect(
+      script.text,
+    ).toBe(`[ -z "$(find -L /etc/mysql/fleet.cnf -perm -004 2>/dev/null)" ] || ! grep -qi '^[[:space:]]*pass' /etc/mysql/fleet.cnf || { echo '/etc/mysql/fleet.cnf holds a password, and may be read by everybody on the host.' >&2; exit 1; }
+if command -v mysql >/dev/null; then c=mysql; else c=mariadb; fi
 $c --defaults-extra-file=/etc/mysql/fleet.cnf --batch --skip-column-names --raw --connect-timeout=10 --default-character-set=utf8mb4`)
     expect(String(script.input).split('\n')).toHaveLength(1 + 6 * asked.length + 1)
     expect(String(script.input)).not.toContain('ird')

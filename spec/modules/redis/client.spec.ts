@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ import { here, Server } from './server.ts'
 const opened: Server[] = []
 const folder = mkdtempSync(join(tmpdir(), "fleetplay it's redis "))
 const passwordFile = join(folder, 'password')
-writeFileSync(passwordFile, 'correct horse\n')
+writeFileSync(passwordFile, 'correct horse\n', { mode: 0o600 })
 
 afterEach(() => {
   for (const server of opened.splice(0)) server.close()
@@ -143,6 +143,20 @@ describe('logging in', () => {
       stderr: 'DB index is out of range\n',
     })
     expect(server.heard).toHaveLength(1)
+  })
+
+  it('sends no password from a file that everybody on the host may read', async () => {
+    const [server, endpoint] = await serve(() => '')
+    const open = join(folder, 'open')
+    writeFileSync(open, 'correct horse\n')
+    chmodSync(open, 0o644)
+    const failure = await ask({ ...endpoint, passwordFile: open }, [['PING']])
+    expect(failure).toMatchObject({
+      code: 'E_UNREADABLE',
+      message: expect.stringContaining(`${open} may be read by everybody on the host`),
+    })
+    expect(JSON.stringify(failure)).not.toContain('correct horse')
+    expect(server.heard).toEqual([])
   })
 
   it('tells a file with the password that may not be read', async () => {

@@ -1,0 +1,39 @@
+/** A password reaches the database client by a file of options that nobody else may read. */
+
+import { chmodSync, writeFileSync } from 'node:fs'
+import { afterAll, describe, expect, it } from 'vitest'
+import { databaseServer } from '../../../modules/mysql/ask.ts'
+import { client } from '../../../modules/mysql/client.ts'
+import { answers, inShell } from '../answers.ts'
+import { Real, realShells } from '../real.ts'
+
+describe.each(realShells)('a file of options, in $title', ({ name, there }) => {
+  const real = there ? new Real(name) : undefined
+  afterAll(() => real?.remove())
+
+  it.runIf(there).each([
+    ['a password that only its owner may read', 'password = correct horse\n', 0o600, 0],
+    ['a password that everybody may read', '  password = correct horse\n', 0o644, 1],
+    ['no password, and may be read by everybody', 'socket = /run/x\n', 0o644, 0],
+  ])('with %s', (_, text, mode, status) => {
+    const file = real!.path("it's my.cnf")
+    writeFileSync(file, `[client]\n${text}`)
+    chmodSync(file, mode)
+    const output = inShell(name, client(['select 1'], file), { mysql: 'cat; printf "%s\\n" "$@"' })
+    expect(output.status).toBe(status)
+    expect(`${output.stdout.toString()}${output.stderr}`).not.toContain('correct')
+    if (status === 0) expect(output.stdout.toString()).toMatch(/^select 1;\n--defaults-extra-file=/)
+    else expect(output.stderr).toBe(`${file} holds a password, and may be read by everybody on the host.\n`)
+  })
+})
+
+it('that everybody may read is refused in the plan', () => {
+  const stderr = '/root/.my.cnf holds a password, and may be read by everybody on the host.\n'
+  expect(answers([databaseServer('/root/.my.cnf')], { status: 1, stderr })).toEqual([
+    expect.objectContaining({
+      code: 'E_UNREADABLE',
+      message: stderr.trim(),
+      hint: expect.stringContaining('chmod 0600'),
+    }),
+  ])
+})
