@@ -97,7 +97,8 @@ export class RedisConfig extends Task {
 
   /**
    * A file on the host that holds the password, and nothing else. The client reads it there: the password is in no argument,
-   * no environment and no output. A wrong one is an error, and nothing is asked or set.
+   * no environment and no output. A wrong one is an error, as is a file that everybody may read; nothing is asked or set
+   * then.
    */
   passwordFile(path: string): RedisConfig {
     return this.reached({ passwordFile: path })

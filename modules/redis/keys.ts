@@ -49,7 +49,8 @@ export interface RedisKeysStart {
   user(name: string): RedisKeysStart
   /**
    * A file on the host that holds the password, and nothing else. The client reads it there: the password is in no argument,
-   * no environment and no output. A wrong one is an error, and nothing is asked or written.
+   * no environment and no output. A wrong one is an error, as is a file that everybody may read; nothing is asked or written
+   * then.
    */
   passwordFile(path: string): RedisKeysStart
 }

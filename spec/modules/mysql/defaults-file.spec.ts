@@ -11,19 +11,28 @@ describe.each(realShells)('a file of options, in $title', ({ name, there }) => {
   const real = there ? new Real(name) : undefined
   afterAll(() => real?.remove())
 
+  const told = /^select 1;\n--defaults-extra-file=/
+  const refused = /^$/
+
   it.runIf(there).each([
-    ['a password that only its owner may read', 'password = correct horse\n', 0o600, 0],
-    ['a password that everybody may read', '  password = correct horse\n', 0o644, 1],
-    ['no password, and may be read by everybody', 'socket = /run/x\n', 0o644, 0],
-  ])('with %s', (_, text, mode, status) => {
+    ['a password that only its owner may read is taken', 'password = correct horse\n', 0o600, told, ''],
+    ['no password, that everybody may read, is taken', 'socket = /run/x\n', 0o644, told, ''],
+    [
+      'a password that everybody may read is refused',
+      '  password = correct horse\n',
+      0o644,
+      refused,
+      'holds a password, and may be read by everybody on the host.\n',
+    ],
+  ])('with %s', (_, text, mode, stdout, stderr) => {
     const file = real!.path("it's my.cnf")
     writeFileSync(file, `[client]\n${text}`)
     chmodSync(file, mode)
     const output = inShell(name, client(['select 1'], file), { mysql: 'cat; printf "%s\\n" "$@"' })
-    expect(output.status).toBe(status)
+    expect(output.stdout.toString()).toMatch(stdout)
+    expect(output.stderr).toBe(stderr && `${file} ${stderr}`)
+    expect(output.status).toBe(stderr === '' ? 0 : 1)
     expect(`${output.stdout.toString()}${output.stderr}`).not.toContain('correct')
-    if (status === 0) expect(output.stdout.toString()).toMatch(/^select 1;\n--defaults-extra-file=/)
-    else expect(output.stderr).toBe(`${file} holds a password, and may be read by everybody on the host.\n`)
   })
 })
 
