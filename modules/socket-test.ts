@@ -20,16 +20,32 @@ export function socketTest(
   return configTest(
     `test of ${socket}`,
     lines(
-      sh`PATH=$PATH:/usr/sbin:/sbin
-no() { printf '%s\n' "$1" >&2; exit 1; }
-s=${socket} v=${service}
-own=$(systemctl show --property=Listen --value -- "$s" 2>/dev/null)`,
+      begin(service),
+      sh`own=$(systemctl show --property=Listen --value -- ${socket} 2>/dev/null)`,
       ...[...new Set(owners.map(({ owner }) => owner))].map((name) => existing('passwd', 'user', name)),
       ...[...new Set(owners.map(({ group }) => group))].map((name) => existing('group', 'group', name)),
-      ...Object.keys(listening).flatMap((address) => [place(address), free(address)]),
+      ...Object.keys(listening).flatMap((address) => [place(address), free(address, 'tcp', 'systemd cannot have')]),
       sh`exit 0`,
     ),
   )
+}
+
+/** An address of IP that a daemon opens itself; without `by`, both for streams and for datagrams. */
+export interface OwnAddress {
+  readonly address: string
+  readonly by?: 'tcp' | 'udp' | undefined
+}
+
+/** The test of a file with addresses for a daemon that only logs which of them are in other hands, and starts without them. */
+export function addressTest(service: string, addresses: readonly OwnAddress[]): Guard {
+  const tests = addresses.map(({ address, by = 'tcp udp' }) => free(address, by, `${service} would go on without`))
+  return configTest(`test of ${addresses.map(({ address }) => address).join(', ')}`, lines(begin(service), ...tests))
+}
+
+function begin(service: string): Script {
+  return sh`PATH=$PATH:/usr/sbin:/sbin own=
+no() { printf '%s\n' "$1" >&2; exit 1; }
+v=${service}`
 }
 
 function existing(table: string, what: string, name: string): Script {
@@ -51,9 +67,9 @@ function place(address: string): Script {
 fi`
 }
 
-/** The unit keeps what it has, and its service is stopped before the unit gets the address. */
-function free(address: string): Script {
-  return sh`holders=$(ss -Hlxtnp 2>/dev/null | awk -v a=${address} ${holding}) || exit
+/** A unit keeps what it has, and its service is stopped before the unit gets the address. */
+function free(address: string, by: string, so: string): Script {
+  return sh`holders=$(ss -Hlxtunp 2>/dev/null | awk -v a=${address} -v by=${by} ${holding}) || exit
 while read -r pid name held; do
   [ -n "$pid" ] || continue
   case $pid in
@@ -61,7 +77,7 @@ while read -r pid name held; do
 $held (Stream)"*) continue ;; esac ;;
     *) ! grep -q -e "/$v\$" -e "/$v/" /proc/$pid/cgroup 2>/dev/null || continue ;;
   esac
-  no "$held is held by $name (process $pid), so systemd cannot have "${address}.
+  no "$held is held by $name (process $pid), so "${`${so} ${address}.`}
 done <<END
 $holders
 END`
@@ -82,7 +98,7 @@ function clash(x,   h, g) {
 }
 {
   held = ""
-  if ($1 == "tcp" && a ~ /^[^\/@]/) { x = $5; sub(/%[^:\]]+/, "", x); if (clash(x)) held = x; sub(/^\*/, "[::]", held) }
+  if (index(by, $1) > 0 && a ~ /^[^\/@]/) { x = $5; sub(/%[^:\]]+/, "", x); if (clash(x)) held = x; sub(/^\*/, "[::]", held) }
   if ($1 == "u_str" && index($0, " " a " ") > 0) held = a
   if (held == "") next
   rest = $0

@@ -4,6 +4,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { type Duration, type Parsed, seconds } from '../../dsl/units.ts'
 import { isProblem } from '../../dsl/variable.ts'
 import { nearest } from '../../errors/suggest.ts'
+import type { OwnAddress } from '../socket-test.ts'
 
 type YesNo = 'yes' | 'no'
 
@@ -80,6 +81,13 @@ export function since(name: SettingName): number {
 /** Addresses on port 53 that the daemon listens on by itself; one that is asked for again is only logged as taken. */
 export function stubAddress(extra: string): string | undefined {
   return /^(?:udp:|tcp:)?(127\.0\.0\.5[34])(?::53)?$/.exec(extra)?.[1]
+}
+
+/** `udp:127.0.0.2`, `[::1]:5353`: where the daemon would listen, with the port. */
+export function listenerAddress(extra: string): OwnAddress {
+  const [, by, where = ''] = /^(?:(udp|tcp):)?(.*)$/.exec(extra) ?? []
+  const address = isIPv4(where) ? `${where}:53` : isIPv6(where) ? `[${where}]:53` : where
+  return { address, by: by as OwnAddress['by'] }
 }
 
 /** The interfaces that servers are asked on, of a line that names servers. */

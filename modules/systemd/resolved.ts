@@ -6,9 +6,11 @@ import { isProblem } from '../../dsl/variable.ts'
 import type { FileState } from '../../probe/file.ts'
 import { fileAt } from '../file.ts'
 import { baseName, layeredLines } from '../layered-files.ts'
+import { addressTest } from '../socket-test.ts'
 import { foundUnit } from '../unit.ts'
 import {
   interfacesIn,
+  listenerAddress,
   type ResolvedSettings,
   settingLines,
   type SettingName,
@@ -33,6 +35,8 @@ export interface ResolvedStart {
  *
  * The daemon starts with whatever it is given: a value that it does not understand, a server that is no address and an address
  * that is taken are a line in its log, and `systemctl restart` ends well. So all of it is looked at before.
+ *
+ * An address to listen on that another process holds is found before the restart, and the file put back.
  *
  * Refused in the plan: a host without systemd-resolved, a setting that its systemd does not have yet, a server on an interface
  * that it does not have, a file that is read later and says otherwise, and a stub that listens no more while
@@ -93,7 +97,7 @@ export class Resolved extends Task implements ResolvedStart {
       look(resolvConf),
       look(resolvedLines),
       want(fileAt(folder), (now) => (now.type === 'directory' ? now : directory)),
-      want(this.file, ownedByRoot(this.text)),
+      want(this.file, ownedByRoot(this.text), { guard: this.extraTest }),
     ]
   }
 
@@ -168,6 +172,11 @@ export class Resolved extends Task implements ResolvedStart {
       const address = stubAddress(one)
       return address ? [`DNSStubListenerExtra: systemd-resolved listens on ${address} anyhow, and finds it taken`] : []
     })
+  }
+
+  private get extraTest() {
+    const extra = this.valuesOf('DNSStubListenerExtra').filter((line) => line !== '')
+    return extra.length > 0 ? addressTest(daemon, extra.map(listenerAddress)) : undefined
   }
 
   private get names(): readonly SettingName[] {

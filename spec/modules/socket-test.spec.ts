@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { socketTest } from '../../modules/socket-test.ts'
+import { addressTest, socketTest } from '../../modules/socket-test.ts'
 import { shells } from '../connection/shells.ts'
 import { inShell } from './answers.ts'
 
-/** As `ss -Hlxtnp` of Debian 12 prints it; the processes are made up so that none of them is of this machine. */
+/** As `ss -Hlxtunp` of Debian 12 prints it; the processes are made up so that none of them is of this machine. */
 const held = `u_str LISTEN 0      4096 /run/php/php8.2-fpm.sock 3673       * 0 users:(("php-fpm8.2",pid=4194999,fd=10),("php-fpm8.2",pid=4194998,fd=8))
 u_str LISTEN 0      4096            /run/my app.sock 2201       * 0 users:(("systemd",pid=1,fd=54))
+udp   UNCONN 0      0                  127.0.0.3:53   0.0.0.0:* users:(("dnsmasq",pid=4194994,fd=4))
 tcp   LISTEN 0      128                  0.0.0.0:22   0.0.0.0:* users:(("sshd",pid=4194997,fd=3))
 tcp   LISTEN 0      128                     [::]:22      [::]:* users:(("sshd",pid=4194997,fd=4))
 tcp   LISTEN 0      511                127.0.0.1:80   0.0.0.0:* users:(("nginx: master",pid=4194996,fd=5))
@@ -86,6 +87,24 @@ describe.each(shells)('the test of a socket unit under $name', ({ name: shell, t
       'There is no group nosuch on this host, to own the socket.',
     )
   })
+
+  it.skipIf(!there)(
+    'fails for an address that a daemon would only log as taken, by the protocol that it asks for',
+    () => {
+      const taken = (address: string, by?: 'tcp' | 'udp') => {
+        const { status, stderr } = inShell(
+          shell,
+          addressTest('systemd-resolved.service', [{ address, by }]).test,
+          programs,
+        )
+        return status === 0 ? 'fine' : stderr.trim()
+      }
+      const said =
+        '127.0.0.3:53 is held by dnsmasq (process 4194994), so systemd-resolved.service would go on without 127.0.0.3:53.'
+      expect([taken('127.0.0.3:53'), taken('127.0.0.3:53', 'udp')]).toEqual([said, said])
+      expect([taken('127.0.0.3:53', 'tcp'), taken('127.0.0.4:53'), taken('[::1]:53')]).toEqual(['fine', 'fine', 'fine'])
+    },
+  )
 
   it.skipIf(!there)('lets the service have the address, since it is stopped before', () => {
     // This process stands for the service: its control group is named.

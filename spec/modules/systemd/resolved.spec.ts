@@ -275,6 +275,20 @@ describe('resolved() in the plan', () => {
   })
 })
 
+it('an address that another process holds is tested before the restart, which would end well without it', async () => {
+  const extra = fleet.set({ DNSStubListenerExtra: ['127.0.0.2', 'tcp:[::1]:5353', 'udp:::1'] })
+  const guards = extra.wishes.flatMap(({ guard }) => guard ?? [])
+  expect(guards.map(({ name }) => name)).toEqual(['test of 127.0.0.2:53, [::1]:5353, [::1]:53'])
+  const said =
+    '127.0.0.2:53 is held by dnsmasq (process 9), so systemd-resolved.service would go on without 127.0.0.2:53.'
+  const host = mockHost('web1').fails(guards[0]!, { stderr: `${said}\n` })
+  const result = await run(extra.notify(again), host)
+  expect(result.tasks[0]!.failure?.message).toContain(`it was put back: ${said}`)
+  expect(result.reactions).toEqual([])
+  expect(host.holds(fileAt(path))).toEqual({ type: 'absent' })
+  expect(fleet.set({ Cache: 'no' }).wishes.flatMap(({ guard }) => guard ?? [])).toEqual([])
+})
+
 describe('resolvedLines', () => {
   it('are read by name over the folders, as systemd orders them', () => {
     const stdout = Buffer.from(`${folder}/10-a.conf
