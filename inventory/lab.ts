@@ -17,7 +17,7 @@ export default inventory(fleet, {
   ssh: { user: 'root', privateKey: join(lab, 'key'), knownHosts: join(lab, 'known_hosts') },
   vars: { domain: 'coaching.example' },
   groups: {
-    web: { vars: { php: '8.4', tls: '/etc/ssl/fleetplay-lab', selfSigned: true, site: '/srv/wordpress' } },
+    web: { vars: { php: '8.4', tls: '/etc/ssl/fleetplay-lab', selfSigned: true } },
     db: { vars: { schema: 'coaching' } },
   },
   hosts: Object.fromEntries(

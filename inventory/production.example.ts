@@ -8,7 +8,7 @@ export default inventory(fleet, {
   ssh: { user: 'deploy' },
   vars: { domain: 'coaching.example' },
   groups: {
-    web: { vars: { php: '8.4', tls: '/etc/ssl/coaching', selfSigned: false, site: '/srv/wordpress' } },
+    web: { vars: { php: '8.4', tls: '/etc/ssl/coaching' } },
     db: { vars: { schema: 'coaching' } },
   },
   hosts: {

@@ -24,7 +24,7 @@ export default inventory(fleet, {
   carrier: { simulated: { has: base } },
   vars: { domain: 'coaching.example' },
   groups: {
-    web: { vars: { php: '8.4', tls: '/etc/ssl/coaching', selfSigned: false, site: '/srv/wordpress' } },
+    web: { vars: { php: '8.4', tls: '/etc/ssl/coaching' } },
     db: { vars: { schema: 'coaching' } },
   },
   hosts: {

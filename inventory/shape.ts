@@ -1,6 +1,6 @@
 /** What plays may count on: groups, and the variables that hosts have. Any inventory that is chosen is checked against it. */
 
-import { boolean, oneOf, shape, text } from 'fleetplay'
+import { boolean, oneOf, optional, shape, text } from 'fleetplay'
 
 export const fleet = shape({
   vars: {
@@ -17,9 +17,7 @@ export const fleet = shape({
         /** The folder of cert.pem and key.pem. */
         tls: text,
         /** Whether cert.pem is from no authority that others know, as in a lab. */
-        selfSigned: boolean,
-        /** The folder of WordPress. */
-        site: text,
+        selfSigned: optional(boolean),
       },
     },
     /** MySQL with the bookings. */

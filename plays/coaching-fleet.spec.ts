@@ -28,8 +28,6 @@ const web1 = () =>
       domain: 'coaching.example',
       php: '8.4',
       tls: '/etc/ssl/coaching',
-      selfSigned: false,
-      site: '/srv/wordpress',
     },
   })
     .has(nginxVersion, '1.30.6')

@@ -11,6 +11,9 @@ import { ingress } from './coaching/ingress.ts'
 import { compiledPhp, phpBehindSocket } from './coaching/php-fpm.ts'
 import { sessionsInRedis, sessionStore } from './coaching/sessions.ts'
 
+/** Where WordPress is. */
+const site = '/srv/wordpress'
+
 const everywhere = fleet
   .play('everywhere')
   .hosts('all')
@@ -60,10 +63,10 @@ const web = fleet
     phpBehindSocket(vars.php),
     compiledPhp(vars.php),
     hosts('cache').map(({ name }) => sessionsInRedis(vars.php, name)),
-    quietCron(vars.site),
-    theme(vars.site),
+    quietCron(site),
+    theme(site),
     crmSync(),
-    earlyHints({ ...vars, address: host.address }),
+    earlyHints({ ...vars, address: host.address, site }),
   ])
 
 export default [everywhere, together(edge, database, cache), web]

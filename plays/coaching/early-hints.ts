@@ -9,7 +9,7 @@ export interface Site {
   readonly address: string
   /** The folder of cert.pem and key.pem. */
   readonly tls: string
-  readonly selfSigned: boolean
+  readonly selfSigned?: boolean | undefined
   /** The folder of WordPress. */
   readonly site: string
   readonly php: Php
