@@ -1,4 +1,4 @@
-/** The hosts that the lab has now (docs/lab.md): `spec/lab/lab up sid edge1 web1 cache1; MEM=768M spec/lab/lab up sid db1`. */
+/** The hosts that the lab has now. docs/lab.md tells how they are booted, and how they get what the platform rests on. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

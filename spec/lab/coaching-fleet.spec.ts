@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Event } from '../../engine/events.ts'
-import { content, install, oldIndex, openServer, wordpress } from './coaching-site.ts'
+import { coachingSite } from './coaching-site.ts'
 import { type Lab, labHosts } from './hosts.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -18,11 +18,7 @@ beforeAll(async () => {
   sid = await labHosts('sid', ['edge1', 'cache1'])
   large = await labHosts('sid', ['web1', 'db1'], { memory: '768M' })
   old = await labHosts('bookworm', ['web9'])
-  await on('db1', `${openServer} && mysql`, content)
-  const { address } = large.hosts.db1
-  await Promise.all([on('web1', wordpress(address)), on('web9', wordpress(address))])
-  await on('web1', 'runuser -u www-data -- php', install)
-  await on('db1', 'mysql', oldIndex)
+  await coachingSite(on, ['web1', 'web9'], 'db1')
 })
 afterAll(async () => {
   for (const lab of [sid, large, old]) await lab?.close()
