@@ -135,13 +135,19 @@ export function namesOf(rows: readonly Row[], what: string): readonly string[] {
   return rows.flatMap((row) => (typeof row[what] === 'string' ? row[what] : []))
 }
 
-/** What a plan says of what is not there. */
-export function missingSentence(
-  what: 'schema' | 'table' | 'column' | 'index',
+/** What a plan says of what is not there, and what was meant. A server does not show what its user may not touch. */
+export function missingWords(
+  { what, nearest: near }: Missing<'schema' | 'table' | 'column' | 'index'>,
   { schema, table }: { readonly schema: string; readonly table: string },
   name: string,
-): string {
-  if (what === 'schema') return `The database server has no schema ${schema}.`
-  if (what === 'table') return `The schema ${schema} has no table ${table}.`
-  return `The table ${schema}.${table} has no ${what} ${name}.`
+): readonly [message: string, hint?: string] {
+  const hidden = near === undefined ? ', or does not show it to this user' : ''
+  const place = `${schema}.${table}`
+  const message = {
+    schema: `The database server has no schema ${schema}${hidden}.`,
+    table: `The schema ${schema} has no table ${table}${hidden}.`,
+    column: `The table ${place} has no column ${name}.`,
+    index: `The table ${place} has no index ${name}.`,
+  }[what]
+  return near === undefined ? [message] : [message, `Did you mean ${near}?`]
 }

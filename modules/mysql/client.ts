@@ -94,9 +94,19 @@ wrong=$(printf '%s\n' "$rows" | grep -i "^[^$t]*$t[^$t]*$t\(error\|warning\)$t" 
 [ -z "$wrong" ] || { printf '%s\n' "$wrong" >&2; exit 1; }`.called(main)
 }
 
+/** What the client says of an error: without the line of our statements, and without the statement, which MariaDB prints before it. */
+function words(stderr: string): string {
+  return stderr.replace(/^-{14}\n[^]*?\n-{14}\n+/m, '').replace(/^(ERROR .*?) at line \d+(?=:)/m, '$1')
+}
+
+/** The error itself; undefined where the client did not get so far. */
+export function errorIn(stderr: string): string | undefined {
+  return /^.*\bERROR\b.*$/m.exec(words(stderr))?.[0]
+}
+
 /** Why the server did not answer. */
 export function unanswered({ status, stderr }: Output): Failure {
-  const seen = { command: 'mysql', status, output: tail(stderr) }
+  const seen = { command: 'mysql', status, output: tail(words(stderr)) }
   const number = /ERROR (\d+)/.exec(stderr)?.[1]
   const failure = (message: string, hint?: string) => new Failure('E_UNREADABLE', message, { seen, hint })
   if (status === 127)
@@ -113,20 +123,34 @@ export function unanswered({ status, stderr }: Output): Failure {
   if (number === '1698' || number === '1045') {
     return failure(
       'The database server does not let this user in.',
-      'root gets in over the socket: `.become()`; or give a file of options with `.defaultsFile(path)`.',
+      stderr.includes('using password: YES')
+        ? 'It knows another password for the user in the file of options.'
+        : 'root gets in over the socket: `.become()`; or give a file of options with `.defaultsFile(path)`.',
     )
   }
+  const [, file] = /open required defaults file: (.+)/.exec(stderr) ?? []
+  if (file !== undefined)
+    return failure(
+      `The file of options could not be read: ${file}`,
+      "Write it before, as `file(path).mode('0600')` with a section [client], for the user of the session.",
+    )
   if (stderr.includes(tellsAll))
     return failure(
       tail(stderr, 1),
       'Let its owner alone read it: chmod 0600. And change the password, which others may know.',
     )
-  return failure(/^.*\bERROR\b.*$/m.exec(stderr)?.[0] ?? 'The database server could not be asked.')
+  return failure(
+    errorIn(stderr) ?? 'The database server could not be asked.',
+    ['1044', '1142', '1143', '1227'].includes(number ?? '')
+      ? 'Grant its user that privilege; root has them all over the socket, without `.defaultsFile()`.'
+      : undefined,
+  )
 }
 
 /** What cannot be a file of the client's options. */
 export function defaultsFileProblem(path: string): string | undefined {
-  return path.startsWith('/') && !path.includes('\0') ? undefined : `${JSON.stringify(path)} is not an absolute path`
+  const fits = typeof path === 'string' && path.startsWith('/') && !path.includes('\0')
+  return fits ? undefined : `${JSON.stringify(path)} is not an absolute path`
 }
 
 /** Refuses a name before any connection. */

@@ -1,10 +1,10 @@
 /** Histograms of columns, from which the optimizer guesses how many rows a condition leaves. */
 
 import { look, type Wish, want } from '../../dsl/resource.ts'
-import { irreversible, note, type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
+import { irreversible, note, type Reading, refuse, standingNote, Task, type Verdict } from '../../dsl/task.ts'
 import { type Duration, seconds } from '../../dsl/units.ts'
 import { isProblem } from '../../dsl/variable.ts'
-import { type DatabaseServer, databaseServer, missingSentence } from './ask.ts'
+import { type DatabaseServer, databaseServer, missingWords } from './ask.ts'
 import { checked, defaultsFileProblem } from './client.ts'
 import { columnHistogram, type Histogram } from './column-histogram.ts'
 
@@ -147,7 +147,10 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
 
   override judge({ now, changes }: Reading): readonly Verdict[] {
     const is = now(this.place)
-    if (is.type === 'missing') return this.count === undefined ? [] : [this.refuseMissing(is)]
+    if (is.type === 'missing') {
+      const words = missingWords(is, this, this.column)
+      return [this.count === undefined ? standingNote(words.join(' ')) : refuse(...words)]
+    }
     const reason =
       this.count === undefined ? undefined : cannot(now(databaseServer(this.file)), this.count, this.isAuto)
     if (reason) return [refuse(...reason)]
@@ -159,10 +162,6 @@ export class MysqlHistogram extends Task implements HistogramOfTable, HistogramO
 
   private get place() {
     return columnHistogram({ schema: this.schema, table: this.table, column: this.column }, this.file, this.age)
-  }
-
-  private refuseMissing({ what, nearest }: Histogram & { type: 'missing' }): Verdict {
-    return refuse(missingSentence(what, this, this.column), nearest ? `Did you mean ${nearest}?` : undefined)
   }
 
   private contrary(done: 'updated' | 'old'): this {

@@ -2,7 +2,7 @@
 
 import { note, type Reading, refuse, standingNote, type Verdict } from '../../dsl/task.ts'
 import { nearest } from '../../errors/suggest.ts'
-import { type DatabaseServer, databaseServer, missingSentence } from './ask.ts'
+import { type DatabaseServer, databaseServer, missingWords } from './ask.ts'
 import { indexLife, type IndexWatch, indexWatch, type Retirement } from './index-life.ts'
 import { here, recordPath } from './index-record.ts'
 import { type IndexName, type IndexState, tableIndex } from './table-index.ts'
@@ -16,7 +16,7 @@ export function judgeVisibility(
 ): readonly Verdict[] {
   const place = tableIndex(name, defaultsFile)
   const is = now(place)
-  if (is.type === 'missing') return [refuseMissing(name, is)]
+  if (is.type === 'missing') return [refuse(...missingWords(is, name, name.index))]
   const refusal = cannot(name, is, now(databaseServer(defaultsFile)), visible)
   if (refusal) return [refusal]
   if (visible || !changes(place)) return []
@@ -33,7 +33,7 @@ export function judgeRetirement(retirement: Retirement, { now, changes }: Readin
   const is = now(tableIndex(retirement, defaultsFile))
   const place = indexLife(retirement)
   const [life, watch] = [now(place), now(indexWatch(retirement))]
-  if (life.type === 'missing') return [refuseMissing(retirement, life)]
+  if (life.type === 'missing') return [refuse(...missingWords(life, retirement, index))]
   if (is.type === 'missing' || life.index === 'absent') {
     const near = nearest(index, watch.names)
     const meant = near === undefined ? '' : ` Did you mean ${near}?`
@@ -51,10 +51,6 @@ export function judgeRetirement(retirement: Retirement, { now, changes }: Readin
 }
 
 const hints = 'Statements that name the index in FORCE INDEX or USE INDEX fail as long as it is invisible (1176).'
-
-function refuseMissing(name: IndexName, { what, nearest: near }: IndexState & { type: 'missing' }): Verdict {
-  return refuse(missingSentence(what, name, name.index), near === undefined ? undefined : `Did you mean ${near}?`)
-}
 
 /** What servers refuse, in the plan already: 3522 and 4174 for a primary key. */
 function cannot(

@@ -2,7 +2,7 @@
 
 import { type Collector, Probe } from '../../probe/probe.ts'
 import { type Answer, answersOf, type Row, withServer } from './ask.ts'
-import { client, type Elsewhere, literal, unanswered } from './client.ts'
+import { client, type Elsewhere, errorIn, literal, unanswered } from './client.ts'
 import type { IndexName } from './table-index.ts'
 
 /** What a server had counted at a time. */
@@ -134,8 +134,8 @@ function questions(
         return (
           answersOf(output.stdout.toString(), all.length) ?? all.map(() => ({ unanswered: 'it was not understood' }))
         )
-      const words = /^.*\bERROR\b.*$/m.exec(output.stderr)?.[0] ?? unanswered(output).message
-      return all.map(() => ({ unanswered: words }))
+      const why = errorIn(output.stderr) ?? unanswered(output).message
+      return all.map(() => ({ unanswered: why }))
     },
   }
 }

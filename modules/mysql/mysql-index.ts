@@ -2,7 +2,7 @@
 
 import { look, type Wish, want } from '../../dsl/resource.ts'
 import { type Reading, Task, type Verdict } from '../../dsl/task.ts'
-import { type Duration, seconds } from '../../dsl/units.ts'
+import { type Duration, type Parsed, seconds } from '../../dsl/units.ts'
 import { isProblem } from '../../dsl/variable.ts'
 import { databaseServer } from './ask.ts'
 import { checked, defaultsFileProblem, type Elsewhere } from './client.ts'
@@ -117,23 +117,22 @@ export class MysqlIndex extends Task implements IndexStart, IndexInSchema {
   }
 
   retire(policy: RetirePolicy): MysqlIndex {
-    const wrong = (problem: string | undefined) => problem && `mysqlIndex ${this.id}: ${problem}`
-    const [unusedFor, grace] = (['unusedFor', 'grace'] as const).map((name) => atLeastAnHour(name, policy[name]))
-    const named = Array.isArray(policy.on) ? (policy.on as RetirePolicy['on']) : undefined
-    const on = named?.map(elsewhere) ?? [unsaid]
-    const problem = [unusedFor, grace, ...on].find(isProblem)?.problem
-    const { onDefaultsFile } = policy
-    return this.with<MysqlIndex>({
-      goal: {
-        unusedFor: Number(unusedFor),
-        grace: Number(grace),
-        on: on.filter((each): each is Elsewhere => !isProblem(each)),
-        onDefaultsFile,
-      },
-    })
-      .wrong(wrong(problem))
-      .wrong(wrong(twice(named ?? [])))
-      .wrong(wrong(onDefaultsFile === undefined ? undefined : defaultsFileProblem(onDefaultsFile)))
+    const { unusedFor, grace, on, onDefaultsFile } = read(policy ?? {})
+    const problems = [
+      ...[unusedFor, grace, ...on].filter(isProblem).map(({ problem }) => problem),
+      twice(policy?.on),
+      onDefaultsFile === undefined ? undefined : defaultsFileProblem(onDefaultsFile),
+    ]
+    const goal: Policy = {
+      unusedFor: Number(unusedFor),
+      grace: Number(grace),
+      on: on.filter((each): each is Elsewhere => !isProblem(each)),
+      onDefaultsFile,
+    }
+    return problems.reduce<MysqlIndex>(
+      (task, problem) => task.wrong(problem && `mysqlIndex ${this.id}: ${problem}`),
+      this.with<MysqlIndex>({ goal }),
+    )
   }
 
   /**
@@ -191,16 +190,27 @@ function shown(now: IndexState, visible: boolean): IndexState {
   return now.type === 'missing' ? now : { ...now, visible }
 }
 
-function atLeastAnHour(name: string, duration: Duration) {
+/** The policy, or what is wrong with each part of it. */
+function read({ unusedFor, grace, on, onDefaultsFile }: Partial<RetirePolicy>) {
+  return {
+    unusedFor: atLeastAnHour('unusedFor', unusedFor),
+    grace: atLeastAnHour('grace', grace),
+    on: Array.isArray(on) ? (on as readonly string[]).map(elsewhere) : [unsaid],
+    onDefaultsFile,
+  }
+}
+
+function atLeastAnHour(name: string, duration: Duration | undefined): Parsed<number> {
+  if (duration === undefined) return { problem: `${name} is not said, such as ${name}: '72h'` }
   const parsed = seconds(duration)
   if (isProblem(parsed)) return { problem: `${name}: ${parsed.problem}` }
   return parsed >= 3600 ? parsed : { problem: `${name} is an hour at least, not ${duration}` }
 }
 
-const unsaid = { problem: 'on: say which other servers have the table, `on: []` where there is none' }
+const unsaid = { problem: 'on: say which other servers have the table as a list, `on: []` where there is none' }
 
 /** A name or an address, and a port. Nothing of it can be taken for an option. */
-function elsewhere(text: string): Elsewhere | { readonly problem: string } {
+function elsewhere(text: string): Parsed<Elsewhere> {
   const [, name, address, port = '3306'] =
     /^(?:([A-Za-z0-9](?:[\w.-]*\w)?)|\[([\dA-Fa-f:.]+)\])(?::(\d{1,5}))?$/.exec(text) ?? []
   const host = name ?? address
@@ -209,7 +219,7 @@ function elsewhere(text: string): Elsewhere | { readonly problem: string } {
   return { host, port: Number(port) }
 }
 
-function twice(names: readonly string[]): string | undefined {
-  const name = names.find((each, i) => names.indexOf(each) !== i)
+function twice(names: unknown): string | undefined {
+  const name = Array.isArray(names) ? names.find((each, i) => names.indexOf(each) !== i) : undefined
   return name === undefined ? undefined : `on: ${name} is named twice`
 }

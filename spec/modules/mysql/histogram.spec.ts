@@ -297,14 +297,26 @@ describe('columnHistogram()', () => {
     [
       1,
       '--------------\nselect 1\n--------------\n\nERROR 1142 (42000) at line 1: SELECT command denied',
-      'ERROR 1142 (42000) at line 1: SELECT command denied',
-      undefined,
+      'ERROR 1142 (42000): SELECT command denied',
+      'Grant its user that privilege; root has them all over the socket, without `.defaultsFile()`.',
+    ],
+    [
+      1,
+      "ERROR 1045 (28000): Access denied for user 'low'@'localhost' (using password: YES)",
+      'The database server does not let this user in.',
+      'It knows another password for the user in the file of options.',
+    ],
+    [
+      1,
+      'Could not open required defaults file: /root/x.cnf\nFatal error in defaults handling. Program aborted',
+      'The file of options could not be read: /root/x.cnf',
+      expect.stringContaining('[client]') as string,
     ],
     [
       1,
       'mysql: [ERROR] Failed to open required defaults file: /root/x.cnf\nmysql: [ERROR] Fatal error in defaults handling.',
-      'mysql: [ERROR] Failed to open required defaults file: /root/x.cnf',
-      undefined,
+      'The file of options could not be read: /root/x.cnf',
+      expect.stringContaining('[client]') as string,
     ],
   ])('says why nobody answered: %i %s', (status, stderr, message, hint) => {
     expect(answers([place], { status, stderr })).toEqual([

@@ -76,7 +76,7 @@ describe('mysqlIndex()', () => {
     // @ts-expect-error -- it must be said which other servers there are, if only that there are none
     const vague = index.retire({ unusedFor: '72h', grace: '72h' })
     expect(problems(vague)).toEqual([
-      'mysqlIndex shop.bookings.idx_date: on: say which other servers have the table, `on: []` where there is none',
+      'mysqlIndex shop.bookings.idx_date: on: say which other servers have the table as a list, `on: []` where there is none',
     ])
     await expect(run(start, mockHost('db1'))).rejects.toThrow('mysqlIndex bookings.idx_date lacks .in(schema)')
     await expect(run(inSchema, mockHost('db1'))).rejects.toThrow(
@@ -160,7 +160,7 @@ describe('mysqlIndex()', () => {
       'a missing table',
       index.visible(),
       { type: 'missing', what: 'table' },
-      'The schema shop has no table bookings.',
+      'The schema shop has no table bookings, or does not show it to this user.',
       undefined,
     ],
     [
