@@ -1,7 +1,7 @@
 /** The shells of this machine, each as a connection that finds it under the name `sh`. */
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { carrier, startProcess } from '../../connection/carrier.ts'
@@ -29,12 +29,21 @@ export class Folder {
   readonly state = join(this.path, 'state')
 
   constructor(shell?: ShellName) {
-    if (shell) this.program('sh', `exec ${commands[shell]} "$@"`)
+    if (shell === 'dash' || shell === 'busybox ash') this.link('sh', shell === 'dash' ? 'dash' : 'busybox')
+    // Under the name sh, bash would be in POSIX mode.
+    else if (shell) this.program('sh', `exec ${commands[shell]} "$@"`)
   }
 
   program(name: string, text: string): void {
+    // A link there leads to a program of this machine, which would be written instead.
+    rmSync(join(this.path, name), { force: true })
     writeFileSync(join(this.path, name), `#!/bin/sh\n${text}\n`)
     chmodSync(join(this.path, name), 0o755)
+  }
+
+  /** A program of this machine under another name: it starts sooner than a script that does. */
+  link(name: string, program: string): void {
+    symlinkSync(pathOf(program), join(this.path, name))
   }
 
   /**
@@ -57,6 +66,10 @@ export class Folder {
     // A session that has ended may still be clearing up in it.
     rmSync(this.path, { recursive: true, maxRetries: 20, retryDelay: 50 })
   }
+}
+
+function pathOf(program: string): string {
+  return spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' }).stdout.trim()
 }
 
 export function ask(script: string, input?: string | Uint8Array, deadline = 10): Request {
