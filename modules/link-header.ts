@@ -64,6 +64,10 @@ function wrongTarget(target: string): string | undefined {
     return `${shown} is neither a path from the root of the site nor an https URL`
   if (target.includes('#')) return `${shown} has a fragment, which a request never carries`
   // What RFC 3986 lets stand in a path and a query, without the apostrophe: it ends a quoted word of HAProxy.
-  const strange = /[^\w.~:/?[\]@!$&()*+,;=%-]|%(?![0-9A-Fa-f]{2})/.exec(target)?.[0]
-  return strange && `${shown} has ${JSON.stringify(strange)}, which must be percent-encoded in a URL`
+  const strange = /[^\w.~:/?[\]@!$&()*+,;=%-]|%(?![0-9A-Fa-f]{2})/u.exec(target)?.[0]
+  return strange && `${shown} has ${JSON.stringify(strange)}, which a URL cannot have: write it as ${encoded(strange)}`
+}
+
+function encoded(character: string): string {
+  return [...Buffer.from(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
 }

@@ -15,5 +15,11 @@ export function listenProblem(address: string): string | undefined {
     Number(port) > 0 &&
     Number(port) < 65536 &&
     (host === undefined || host.startsWith('[') || /^(\d{1,3}\.){3}\d{1,3}$/.test(host))
-  return valid ? undefined : `${JSON.stringify(address)} is not a port or an address with a port`
+  return valid
+    ? undefined
+    : `${JSON.stringify(address)} is not a port or an address with a port, such as 443 or 10.0.3.11:443`
+}
+
+export function isIpv6(address: string): boolean {
+  return address.startsWith('[')
 }

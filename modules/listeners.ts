@@ -3,8 +3,12 @@
 import type { Resource } from '../dsl/resource.ts'
 import { type Collector, Probe, unparsable } from '../probe/probe.ts'
 import { sh } from '../shell/script.ts'
+import { presence } from './presence.ts'
 
-/** The systemd units that listen on a TCP port, on any address: `['nginx.service']`. */
+/**
+ * The systemd units that listen on a TCP port, on any address: `['nginx.service']`. A program that somebody
+ * started by hand or in a container is of a scope: `session-3.scope`.
+ */
 export function listeners(port: number): Resource<readonly string[]> {
   return {
     key: `listeners:${port}`,
@@ -14,6 +18,9 @@ export function listeners(port: number): Resource<readonly string[]> {
     fresh: [],
   }
 }
+
+/** Whether a host has IPv6; without it nothing can listen on `[::]`. */
+export const ipv6 = presence('/proc/net/if_inet6', true)
 
 const listening: Collector<number, readonly string[]> = {
   name: 'listening',
@@ -30,7 +37,7 @@ const listening: Collector<number, readonly string[]> = {
       // LISTEN 0 511 [::]:443 [::]:* cgroup:/system.slice/nginx.service
       const units = sockets.flatMap(([, , , local, , ...rest]) =>
         local?.endsWith(`:${port}`)
-          ? rest.flatMap((field) => /^cgroup:.*\/([^/]+\.(?:service|socket))(?:\/|$)/.exec(field)?.[1] ?? [])
+          ? rest.flatMap((field) => /^cgroup:.*\/([^/]+\.(?:service|socket|scope))(?:\/|$)/.exec(field)?.[1] ?? [])
           : [],
       )
       return [...new Set(units)].sort()

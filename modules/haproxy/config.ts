@@ -4,8 +4,8 @@ import { look, want, type Wish } from '../../dsl/resource.ts'
 import { note, type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
 import type { FileState } from '../../probe/file.ts'
 import { haproxyFile } from '../haproxy-file.ts'
-import { listeners } from '../listeners.ts'
-import { portOf } from '../listen-address.ts'
+import { ipv6, listeners } from '../listeners.ts'
+import { isIpv6, portOf } from '../listen-address.ts'
 import { presence } from '../presence.ts'
 import { reload } from '../service.ts'
 import { haproxyVersion } from '../software-version.ts'
@@ -123,6 +123,7 @@ export class HaproxyConfig extends Task {
   get wishes(): readonly Wish[] {
     return [
       look(haproxyVersion),
+      look(ipv6),
       ...this.ports.map((port) => look(listeners(port))),
       ...this.certificates.map((path) => look(presence(path))),
       want(haproxyFile(haproxyConfigPath), textFile(this.text)),
@@ -132,6 +133,8 @@ export class HaproxyConfig extends Task {
   override judge({ now, changes }: Reading): readonly Verdict[] {
     if (now(haproxyVersion) === null)
       return [refuse('HAProxy is not installed.', 'Install the package haproxy before this task.')]
+    if (!now(ipv6) && this.frontends.some(({ binds }) => binds.some(({ address }) => isIpv6(address))))
+      return [refuse('This host has no IPv6, so nothing can listen on [::].', 'Bind the port alone.')]
     const taken = this.ports.flatMap((port) => {
       const others = now(listeners(port)).filter((unit) => unit !== 'haproxy.service')
       return others.length === 0 ? [] : [{ port, others }]
@@ -139,7 +142,12 @@ export class HaproxyConfig extends Task {
     const [first] = taken
     if (first && changes(haproxyFile(haproxyConfigPath))) {
       const { port, others } = first
-      return [refuse(`Port ${port} belongs to ${others.join(' and ')}, and HAProxy could not listen on it.`)]
+      return [
+        refuse(
+          `Port ${port} belongs to ${others.join(' and ')}, and HAProxy could not listen on it.`,
+          'Let it leave the port, or bind another.',
+        ),
+      ]
     }
     return this.certificates
       .filter((path) => !now(presence(path)))

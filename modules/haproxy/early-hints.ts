@@ -81,7 +81,7 @@ export class HaproxyEarlyHints extends Task implements HaproxyEarlyHintsStart {
   }
 
   override get unfinished(): string | undefined {
-    const isSaid = this.isAbsent || this.links.length > 0
+    const isSaid = this.isAbsent || this.links.length > 0 || this.problems.length > 0
     return isSaid ? undefined : `haproxyEarlyHints ${this.id} hints at nothing: .preload() something, or .absent()`
   }
 

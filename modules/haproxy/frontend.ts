@@ -2,7 +2,7 @@
 
 import { configPathProblem } from '../config-path.ts'
 import { type Preload, withLink } from '../link-header.ts'
-import { type Listen, listenProblem } from '../listen-address.ts'
+import { isIpv6, type Listen, listenProblem } from '../listen-address.ts'
 import { earlyHintRule } from './early-hint-rule.ts'
 import {
   directiveLines,
@@ -159,7 +159,7 @@ function bindLine({ address, options }: HaproxyFrontend['binds'][number], mode: 
   const at = address.includes(':') ? address : `0.0.0.0:${address}`
   return [
     `bind ${at}`,
-    ...(address.startsWith('[') ? ['v6only'] : []),
+    ...(isIpv6(address) ? ['v6only'] : []),
     ...(certificate === undefined ? [] : [`ssl crt ${certificate}`, ...(mode === 'http' ? ['alpn h2,http/1.1'] : [])]),
   ].join(' ')
 }

@@ -21,7 +21,7 @@ export function placesOf(name: string) {
   } as const
 }
 
-type Places = ReturnType<typeof placesOf>
+export type Places = ReturnType<typeof placesOf>
 
 /** Who may pass to the sockets: nginx makes its own for everybody (0666), so the folder must keep others out. */
 export const folderOwned = { mode: '0750', owner: 'haproxy', group: 'www-data' } as const

@@ -2,20 +2,17 @@
 
 import { look, type Wish } from '../../dsl/resource.ts'
 import { note, type Reading, refuse, type Verdict } from '../../dsl/task.ts'
-import { listeners } from '../listeners.ts'
-import { portOf } from '../listen-address.ts'
+import { ipv6, listeners } from '../listeners.ts'
+import { isIpv6, portOf } from '../listen-address.ts'
 import { presence } from '../presence.ts'
 import { atLeast, haproxyVersion, nginxVersion } from '../software-version.ts'
+import { hintingNginx } from './directives.ts'
 import { nginxServers, sameName } from './servers.ts'
 import type { Delivery } from './site.ts'
 import { nginxUser } from './worker-user.ts'
 
-/** The first nginx that passes a 103 on. */
-const hintingNginx = '1.29'
 /** The oldest HAProxy on which both routes were seen to work. */
 const oldestHaproxy = '2.6'
-
-const ipv6 = presence('/proc/net/if_inet6', true)
 
 export function looks({ site, route }: Delivery): readonly Wish[] {
   const haproxy = route === 'forward' ? [] : [look(haproxyVersion), look(nginxUser)]
@@ -81,7 +78,7 @@ function surroundings({ site, route }: Delivery, unit: string, now: Reading['now
       'Say `user www-data;` in /etc/nginx/nginx.conf, as Debian does.',
     )
   }
-  if (!now(ipv6) && site.listen.some((address) => address.startsWith('['))) {
+  if (!now(ipv6) && site.listen.some(isIpv6)) {
     return refuse('This host has no IPv6, so nothing can listen on [::].', `Say .listen('${port(site)}').`)
   }
   const mine = route === 'edge' ? unit : 'nginx.service'

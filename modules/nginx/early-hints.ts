@@ -1,7 +1,7 @@
 /** 103 Early Hints in front of an application, by a route that is known to deliver them. */
 
 import { want, type Wish } from '../../dsl/resource.ts'
-import { type Reading, Task, type Verdict } from '../../dsl/task.ts'
+import { note, type Reading, Task, type Verdict } from '../../dsl/task.ts'
 import type { FileState } from '../../probe/file.ts'
 import { configPathProblem } from '../config-path.ts'
 import { fileAt } from '../file.ts'
@@ -9,13 +9,14 @@ import { haproxyFile } from '../haproxy-file.ts'
 import { type Preload, withLink } from '../link-header.ts'
 import { type Listen, listenProblem, portOf } from '../listen-address.ts'
 import { reload } from '../service.ts'
-import { unit } from '../unit.ts'
-import { siteTest } from './configuration-test.ts'
+import { unit, unitFrom } from '../unit.ts'
+import { nginxTest, siteTest } from './configuration-test.ts'
 import {
   dropInText,
   folderOwned,
   haproxyText,
   nginxText,
+  type Places,
   placesOf,
   tmpfilesText,
   unitText,
@@ -91,6 +92,15 @@ export interface EarlyHintsStart<Said extends keyof PhpSite = never> {
    * nginxEarlyHints('shop').serverName('shop.example').tls({ certificate, key }).forward('http://127.0.0.1:3000')
    */
   forward(this: EarlyHintsStart<Tls>, upstream: Upstream): NginxEarlyHints
+
+  /**
+   * No such site, by whatever route it was: its HAProxy is stopped, and all its files go. Where pages came by a socket,
+   * the plan notes that they fail until nginx is reloaded at the end of the play.
+   *
+   * @example
+   * nginxEarlyHints('coaching').absent()
+   */
+  absent(): NginxEarlyHints
 }
 
 /**
@@ -128,6 +138,7 @@ export class NginxEarlyHints extends Task {
   readonly site: Partial<PhpSite> & Pick<PhpSite, 'listen' | 'links'> = { listen: ['443', '[::]:443'], links: [] }
   readonly route: Delivery['route'] | undefined
   readonly upstream: string | undefined
+  readonly isAbsent: boolean = false
 
   /** @internal Made by `nginxEarlyHints()`. */
   constructor(name: string) {
@@ -191,15 +202,23 @@ export class NginxEarlyHints extends Task {
       )
   }
 
+  absent(): NginxEarlyHints {
+    return this.with<NginxEarlyHints>({ isAbsent: true }).notify(reload('nginx.service'))
+  }
+
   override get unfinished(): string | undefined {
+    const { serverNames, certificate, root, fastcgi, links } = this.site
+    const isSaid = links.length > 0 || [serverNames, certificate, root, fastcgi].some((each) => each !== undefined)
+    if (this.isAbsent) return isSaid ? `nginxEarlyHints ${this.id} cannot be absent and be something` : undefined
     return this.route ? undefined : `nginxEarlyHints ${this.id} says no route: .hop(), .edge() or .forward()`
   }
 
   get wishes(): readonly Wish[] {
-    const delivery = this.delivery
-    if (!delivery) return []
     const name = this.id
     const places = placesOf(name)
+    if (this.isAbsent) return absence(places)
+    const delivery = this.delivery
+    if (!delivery) return []
     const nginx = [
       want(fileAt(places.nginxConfig), textFile(nginxText(name, delivery, places)), {
         guard: siteTest(delivery.site.serverNames),
@@ -212,10 +231,7 @@ export class NginxEarlyHints extends Task {
     return [
       ...seen,
       want(fileAt(places.tmpfiles), textFile(tmpfilesText(name, places))),
-      want(socketFolder(places.folder, [places.hintsSocket, places.originSocket]), {
-        type: 'directory',
-        ...folderOwned,
-      }),
+      want(socketsOf(places), { type: 'directory', ...folderOwned }),
       want(systemdFile(places.nginxDropIn), textFile(dropInText(name, places))),
       ...nginx,
       ...(route === 'edge'
@@ -232,7 +248,10 @@ export class NginxEarlyHints extends Task {
   }
 
   override judge(reading: Reading): readonly Verdict[] {
-    const { unit: name, nginxConfig: path } = placesOf(this.id)
+    const places = placesOf(this.id)
+    const { unit: name, nginxConfig: path } = places
+    if (this.isAbsent && reading.changes(socketsOf(places)))
+      return [note('Its requests are answered 502 until nginx is reloaded at the end of the play.')]
     return this.delivery ? verdicts(this.delivery, name, path, reading) : []
   }
 
@@ -257,6 +276,26 @@ export class NginxEarlyHints extends Task {
       problem && `nginxEarlyHints ${this.id}: ${problem}`,
     )
   }
+}
+
+/** nginx forgets the site first: it must not be left with an HAProxy that is gone. */
+function absence(places: Places): readonly Wish[] {
+  const absent: FileState = { type: 'absent' }
+  return [
+    want(fileAt(places.nginxConfig), absent, { guard: nginxTest() }),
+    want(unitFrom(places.unit, places.unitFile), null),
+    want(systemdFile(places.unitFile), absent),
+    want(haproxyFile(places.haproxyConfig), absent),
+    want(fileAt(places.certificate), absent),
+    want(fileAt(places.key), absent),
+    want(systemdFile(places.nginxDropIn), absent),
+    want(socketsOf(places), absent),
+    want(fileAt(places.tmpfiles), absent),
+  ]
+}
+
+function socketsOf({ folder, hintsSocket, originSocket }: Places) {
+  return socketFolder(folder, [hintsSocket, originSocket])
 }
 
 function textFile(text: string): FileState {

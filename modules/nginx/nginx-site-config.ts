@@ -2,6 +2,7 @@
 
 import { portOf } from '../listen-address.ts'
 import { atLeast } from '../software-version.ts'
+import { http2Nginx } from './directives.ts'
 import type { TlsFiles, Upstream } from './site.ts'
 
 /** What a location does with a request. */
@@ -58,9 +59,9 @@ function spaced(part: readonly string[], at: number): readonly string[] {
   return at === 0 ? part : ['', ...part]
 }
 
-/** `http2 on` is of 1.25.1; before that it was a word of `listen`, of which later ones warn. */
+/** Before `http2 on` it was a word of `listen`, of which later ones warn. */
 function listenLines(site: SiteWords, nginx: string): readonly string[] {
-  const hasWord = atLeast(nginx, '1.25.1')
+  const hasWord = atLeast(nginx, http2Nginx)
   const words = site.tls ? (hasWord ? ' ssl' : ' ssl http2') : ''
   const lines = listenOf(site).map((address) => `listen ${address}${words};`)
   return site.tls && hasWord ? [...lines, 'http2 on;'] : lines

@@ -5,15 +5,15 @@ import { note, type Reading, refuse, Task, type Verdict } from '../../dsl/task.t
 import type { FileState } from '../../probe/file.ts'
 import { configPathProblem } from '../config-path.ts'
 import { directoryOf, fileAt, needsDirectory } from '../file.ts'
-import { type Listen, listenProblem, portOf } from '../listen-address.ts'
-import { listeners } from '../listeners.ts'
+import { isIpv6, type Listen, listenProblem, portOf } from '../listen-address.ts'
+import { ipv6, listeners } from '../listeners.ts'
 import { presence } from '../presence.ts'
 import { reload } from '../service.ts'
 import { atLeast, nginxVersion } from '../software-version.ts'
 import { nginxTest, siteTest } from './configuration-test.ts'
+import { directivesProblem, hasDirective, idleDirectives, mergingNginx, unknownDirective } from './directives.ts'
 import { linesOf, listenOf, type Location, ownLocations, siteText, type SiteWords } from './nginx-site-config.ts'
-import { merging } from './preload-header.ts'
-import { directivesProblem, hasDirective, nginxServers, sameName } from './servers.ts'
+import { nginxServers, sameName } from './servers.ts'
 import { serverNameProblem, type TlsFiles, upstreamProblem } from './site.ts'
 
 /** A site of which nothing is said yet. */
@@ -173,6 +173,7 @@ export class NginxSite extends Task implements NginxSiteStart, NginxSiteNamed {
       look(nginxVersion),
       look(directoryOf(this.places.file)),
       look(nginxServers(words.serverNames)),
+      look(ipv6),
       ...this.ports.map((port) => look(listeners(port))),
       ...Object.keys(this.needs).map((path) => look(presence(path))),
       want(file, (_, __, beside) => textFile(siteText(id, words, beside(nginxVersion) ?? '')), {
@@ -188,12 +189,17 @@ export class NginxSite extends Task implements NginxSiteStart, NginxSiteNamed {
     const { now } = reading
     const version = now(nginxVersion)
     if (version === null) return [refuse('nginx is not installed.', 'Install the package nginx before this task.')]
-    const refusal = this.missingFolder(reading) ?? this.takenPort(reading) ?? this.takenName(reading)
+    const refusal =
+      this.missingFolder(reading) ??
+      unknownDirective(this.said, version) ??
+      this.unheard(reading) ??
+      this.takenName(reading)
     if (refusal) return [refusal]
     const missing = Object.entries(this.needs).filter(([path]) => !now(presence(path)))
     return [
       ...missing.map(([path, without]) => note(`${path} is not there now: ${without}`)),
       ...this.lostHeaders(version),
+      ...idleDirectives(this.said, version, this.passesOn),
     ]
   }
 
@@ -203,7 +209,10 @@ export class NginxSite extends Task implements NginxSiteStart, NginxSiteNamed {
     return refuse('This nginx has no sites-available, which is Debian’s.', 'Say .inConfD().')
   }
 
-  private takenPort({ now }: Reading): Verdict | undefined {
+  /** Why nginx could not listen there; its own test finds no port taken. */
+  private unheard({ now }: Reading): Verdict | undefined {
+    if (!now(ipv6) && listenOf(this.words).some(isIpv6))
+      return refuse('This host has no IPv6, so nothing can listen on [::].', `Say .listen('${this.ports[0]}').`)
     for (const port of this.ports) {
       const others = now(listeners(port)).filter((unit) => unit !== 'nginx.service')
       if (others.length > 0)
@@ -226,14 +235,14 @@ export class NginxSite extends Task implements NginxSiteStart, NginxSiteNamed {
     const server = this.words.directives.join('\n')
     const includesHeader = /(^|\s)include\s+snippets\/preload-/.test(server)
     if (!hasDirective(server, 'add_header') && !includesHeader) return []
-    if (hasDirective(server, 'add_header_inherit') || (includesHeader && atLeast(version, merging))) return []
+    if (hasDirective(server, 'add_header_inherit') || (includesHeader && atLeast(version, mergingNginx))) return []
     const dropping = this.words.locations.filter(
       ([, what]) =>
         'directives' in what &&
         hasDirective(what.directives, 'add_header') &&
         !hasDirective(what.directives, 'add_header_inherit'),
     )
-    const remedy = `Say them again in it${atLeast(version, merging) ? ', or add_header_inherit merge' : ''}.`
+    const remedy = `Say them again in it${atLeast(version, mergingNginx) ? ', or add_header_inherit merge' : ''}.`
     return dropping.map(([path]) =>
       note(`The location ${path} has an add_header of its own, so nginx sends none of the server's there. ${remedy}`),
     )
@@ -242,6 +251,21 @@ export class NginxSite extends Task implements NginxSiteStart, NginxSiteNamed {
   private get places(): { readonly file: string; readonly link: string | undefined } {
     if (this.isInConfD) return { file: `/etc/nginx/conf.d/${this.id}.conf`, link: undefined }
     return { file: `/etc/nginx/sites-available/${this.id}`, link: `/etc/nginx/sites-enabled/${this.id}` }
+  }
+
+  /** All that was said in nginx's own language. */
+  private get said(): string {
+    const { directives, locations } = this.words
+    const within = locations.flatMap(([, what]) => ('directives' in what ? [what.directives] : []))
+    return [...directives, ...within].join('\n')
+  }
+
+  /** Whether something but php-fpm may answer. */
+  private get passesOn(): boolean {
+    const { fastcgi, locations } = this.words
+    return (
+      fastcgi === undefined || locations.some(([, what]) => 'proxy' in what) || hasDirective(this.said, 'proxy_pass')
+    )
   }
 
   private get ports(): readonly number[] {

@@ -11,6 +11,7 @@ import { type Preload, withLink } from '../link-header.ts'
 import { reload } from '../service.ts'
 import { atLeast, nginxVersion } from '../software-version.ts'
 import { nginxTest } from './configuration-test.ts'
+import { mergingNginx } from './directives.ts'
 
 /** A header that links to nothing yet. */
 export interface PreloadHeaderStart {
@@ -76,7 +77,7 @@ export class PreloadHeader extends Task implements PreloadHeaderStart {
   }
 
   override get unfinished(): string | undefined {
-    const isSaid = this.isAbsent || this.links.length > 0
+    const isSaid = this.isAbsent || this.links.length > 0 || this.problems.length > 0
     return isSaid ? undefined : `preloadHeader ${this.id} links to nothing: .preload() something, or .absent()`
   }
 
@@ -111,7 +112,7 @@ export class PreloadHeader extends Task implements PreloadHeaderStart {
     )
     return [
       ...needsDirectory(snippet, reading),
-      ...(users.length === 0 ? [unused] : atLeast(version, merging) ? [] : [alone]),
+      ...(users.length === 0 ? [unused] : atLeast(version, mergingNginx) ? [] : [alone]),
     ]
   }
 
@@ -150,9 +151,6 @@ export function includers(path: string): Resource<readonly string[]> {
   }
 }
 
-/** The first nginx that lets a block keep the headers of those around it. */
-export const merging = '1.29.3'
-
 /** nginx reads its configuration in 4 KiB, and a word may not be longer. */
 const longestWord = 4000
 
@@ -166,7 +164,7 @@ function mapText(name: string, links: readonly string[]): string {
 }
 
 function snippetText(name: string, nginx: string): string {
-  const merge = atLeast(nginx, merging) ? 'add_header_inherit merge;\n' : ''
+  const merge = atLeast(nginx, mergingNginx) ? 'add_header_inherit merge;\n' : ''
   return `${written(name)}${merge}add_header Link $${variable(name)};\n`
 }
 

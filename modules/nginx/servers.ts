@@ -4,7 +4,7 @@ import type { Resource } from '../../dsl/resource.ts'
 import { type Refusal, refuse } from '../../dsl/task.ts'
 import { Probe } from '../../probe/probe.ts'
 import { sh } from '../../shell/script.ts'
-import { holdsSecret } from '../../shell/secret-text.ts'
+import { tokens } from './directives.ts'
 
 /** One `server { … }` of the configuration. */
 export interface NginxServer {
@@ -62,20 +62,21 @@ export function serversOf(file: string, text: string): readonly NginxServer[] {
   let words: string[] = []
   let names: string[] = []
   let ports: number[] = []
-  for (const token of tokens(text)) {
+  for (const { text: token, isMark } of tokens(text)) {
+    if (!isMark) {
+      words.push(token)
+      continue
+    }
     if (token === '{') {
       open.push(words[0] ?? '')
       if (words[0] === 'server' && words.length === 1) [names, ports] = [[], []]
     } else if (token === '}') {
       if (open.pop() === 'server') servers.push({ file, names, ports: ports.length > 0 ? ports : [80] })
-    } else if (token === ';') {
+    } else {
       if (open.at(-1) === 'server' && words[0] === 'server_name')
         names.push(...words.slice(1).map((name) => name.toLowerCase()))
       // `443`, `[::]:443`, `10.0.0.1:443`; an address alone means 80, and a socket of the file system has no port.
       if (open.at(-1) === 'server' && words[0] === 'listen') ports.push(portOf(words[1] ?? ''))
-    } else {
-      words.push(token)
-      continue
     }
     words = []
   }
@@ -85,35 +86,4 @@ export function serversOf(file: string, text: string): readonly NginxServer[] {
 function portOf(address: string): number {
   if (address.startsWith('unix:')) return 0
   return Number(/^(?:.*:)?(\d+)$/.exec(address)?.[1] ?? 80)
-}
-
-/** What is wrong with directives that stand in a block: they must not end it, and must end themselves. */
-export function directivesProblem(text: string): string | undefined {
-  if (text.split('\n').some(holdsSecret))
-    return 'the directives hold a password or token, in a file that all may read; put that line into a file of mode 0600 on the host, and say: include FILE;'
-  let depth = 0
-  let last = ';'
-  for (const token of tokens(text)) {
-    if (token === '{') depth++
-    if (token === '}' && --depth < 0) return 'the directives close a block that they did not open'
-    last = token
-  }
-  if (depth > 0) return 'the directives leave a block open'
-  return last === ';' || last === '}'
-    ? undefined
-    : `the directives do not end with a semicolon: ${JSON.stringify(last)}`
-}
-
-/** Whether directives have one of a name, in whatever block. */
-export function hasDirective(text: string, name: string): boolean {
-  const all = tokens(text)
-  return all.some((token, i) => token === name && (i === 0 || ['{', '}', ';'].includes(all[i - 1]!)))
-}
-
-/** Words, `;`, `{` and `}`. Quotes are taken off, comments left out. */
-function tokens(text: string): readonly string[] {
-  const found = text.matchAll(
-    /#[^\n]*|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|[;{}]|(?:[^\s;{}"'\\]|\\[^])(?:[^\s;{\\]|\\[^]|(?<=\$)\{[^}]*\})*/g,
-  )
-  return [...found].flatMap(([token, double, single]) => (token.startsWith('#') ? [] : [double ?? single ?? token]))
 }

@@ -31,7 +31,13 @@ export type Delivery =
 /** What is wrong with the name of a server, which is in lower case here. A regular expression is not taken. */
 export function serverNameProblem(name: string): string | undefined {
   if (/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name)) return undefined
-  return `${JSON.stringify(name)} is not the name of a host`
+  const shown = JSON.stringify(name)
+  // nginx compares bytes, and browsers send the name in ASCII.
+  const ascii =
+    /^[\p{L}\p{M}\p{N}.-]+$/u.test(name) && URL.canParse(`http://${name}/`) && new URL(`http://${name}/`).host
+  return ascii
+    ? `${shown} never comes so from a browser: say ${ascii}`
+    : `${shown} is not the name of a host, such as coaching.example or *.coaching.example`
 }
 
 /** What is wrong with an upstream; a path would change what it is asked for. */

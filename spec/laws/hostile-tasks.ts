@@ -141,6 +141,7 @@ export const hostileTasks: Readonly<Record<string, Make>> = {
         .preload('/a.css', { as: 'style' })
         .hop(),
     () => php().forward(`http://${text}`),
+    () => words.nginxEarlyHints(text).absent(),
   ],
   nginxSite: (text) => [
     () => words.nginxSite(text).serverName('a.example').root('/srv'),

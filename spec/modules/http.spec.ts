@@ -117,6 +117,14 @@ describe('the answer', () => {
     ).toBe(undefined)
   })
 
+  it('is compared by names of any case, since HAProxy and HTTP/2 write them in lower case', () => {
+    const answer = httpPage(200, { header: { 'x-cache': 'HIT' } })
+    expect(found(http(url).expect({ header: { 'X-Cache': 'HIT' } }), answer).unexpected).toBeUndefined()
+    expect(found(http(url).expect({ header: { 'X-CACHE': 'hit' } }), answer).unexpected?.message).toBe(
+      'https://coaching.example/: the header X-CACHE is "HIT", not "hit".',
+    )
+  })
+
   it('is not as expected: all of it is told, with the heads', () => {
     const task = http(url).expect({
       status: 200,

@@ -21,6 +21,11 @@ describe('listeners()', () => {
     expect(told(listeners(43), fixture('sid-ss'))).toEqual([])
   })
 
+  it('names the scope of what somebody started by hand', () => {
+    const line = 'LISTEN 0 5 0.0.0.0:8080 0.0.0.0:* cgroup:/user.slice/user-0.slice/session-3.scope\n'
+    expect(told(listeners(8080), line)).toEqual(['session-3.scope'])
+  })
+
   it('knows no unit where the kernel does not tell, and none where ss is missing', () => {
     expect(told(listeners(443), 'LISTEN 0 511 0.0.0.0:443 0.0.0.0:* cgroup:unreachable:1\n')).toEqual([])
     expect(told(listeners(443), 'LISTEN 0 511 0.0.0.0:443 0.0.0.0:*\n')).toEqual([])

@@ -2,6 +2,7 @@ import { fileAt } from '../../../modules/file.ts'
 import { nginxEarlyHints } from '../../../modules/nginx/early-hints.ts'
 import { placesOf } from '../../../modules/nginx/early-hints-config.ts'
 import { haproxyVersion, nginxVersion } from '../../../modules/software-version.ts'
+import { unitFrom } from '../../../modules/unit.ts'
 import { sh } from '../../../shell/script.ts'
 import type { Example } from '../../../testing/example.ts'
 
@@ -29,6 +30,24 @@ const drifted = sh`${none}
 printf '# another\n' >${places.nginxConfig}
 mkdir -p ${places.folder}
 systemctl enable -q --now nginx`
+
+/** A site that is there: what becomes of it does not depend on what it says. */
+const texts = {
+  nginx: `server { listen unix:${places.originSocket}; server_name law.example; return 404; }\n`,
+  haproxy: `defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\nlisten law\n bind unix@${places.hintsSocket}\n server nginx unix@${places.originSocket}\n`,
+  unit: `[Service]\nType=notify\nExecStart=/usr/sbin/haproxy -Ws -f ${places.haproxyConfig}\n[Install]\nWantedBy=multi-user.target\n`,
+  tmpfiles: `d ${places.folder} 0750 haproxy www-data -\n`,
+} as const
+const state = (text: string) =>
+  ({ type: 'file', content: { text }, mode: '0644', owner: 'root', group: 'root' }) as const
+const there = sh`${none}
+install -d -m 0750 -o haproxy -g www-data ${places.folder}
+printf %s ${texts.nginx} >${places.nginxConfig}
+printf %s ${texts.haproxy} >${places.haproxyConfig}
+printf %s ${texts.unit} >${places.unitFile}
+printf %s ${texts.tmpfiles} >${places.tmpfiles}
+systemctl daemon-reload
+systemctl enable -q --now nginx ${places.unit}`
 
 const newer = [
   [nginxVersion, '1.30.6'],
@@ -67,6 +86,21 @@ export const nginxEarlyHintsExamples: readonly Example[] = [
     before: () => drifted,
     proved: 'lab',
     images: ['sid'],
+    prepare,
+  },
+  {
+    name: 'nginxEarlyHints, removal',
+    task: () => nginxEarlyHints('law').absent(),
+    values: () => [
+      [fileAt(places.nginxConfig), state(texts.nginx)],
+      [fileAt(places.haproxyConfig), state(texts.haproxy)],
+      [fileAt(places.unitFile), state(texts.unit)],
+      [fileAt(places.tmpfiles), state(texts.tmpfiles)],
+      [fileAt(places.folder), { type: 'directory', mode: '0750', owner: 'haproxy', group: 'www-data' }],
+      [unitFrom(places.unit, places.unitFile), { enabled: 'enabled', active: true }],
+    ],
+    before: () => there,
+    proved: 'lab',
     prepare,
   },
 ]

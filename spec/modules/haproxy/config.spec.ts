@@ -4,7 +4,7 @@ import { haproxyBackend } from '../../../modules/haproxy/backend.ts'
 import { haproxyConfig } from '../../../modules/haproxy/config.ts'
 import { haproxyFrontend } from '../../../modules/haproxy/frontend.ts'
 import { fileAt } from '../../../modules/file.ts'
-import { listeners } from '../../../modules/listeners.ts'
+import { ipv6, listeners } from '../../../modules/listeners.ts'
 import { presence } from '../../../modules/presence.ts'
 import { haproxyVersion } from '../../../modules/software-version.ts'
 import { mockHost } from '../../../testing/mock-host.ts'
@@ -217,7 +217,7 @@ describe('what is told before any connection', () => {
     [
       'an address',
       config().frontend(haproxyFrontend('http').bind('0')),
-      'haproxyFrontend http: "0" is not a port or an address with a port',
+      'haproxyFrontend http: "0" is not a port or an address with a port, such as 443 or 10.0.3.11:443',
     ],
     [
       'a certificate',
@@ -323,6 +323,10 @@ describe('what is told in the plan', () => {
       'Port 443 belongs to nginx.service, and HAProxy could not listen on it.',
     ])
     expect(await told(host().has(listeners(443), ['haproxy.service']))).toEqual([undefined])
+    expect(await told(host().has(ipv6, false))).toEqual([undefined])
+    const six = haproxyConfig().frontend(haproxyFrontend('h').bind('[::]:80').directives('redirect location /a'))
+    const { tasks } = await run([six], host().has(ipv6, false), { check: true })
+    expect(tasks[0]!.failure?.message).toBe('This host has no IPv6, so nothing can listen on [::].')
   })
 
   it('is a certificate that is not there yet', async () => {

@@ -9,7 +9,7 @@ import { nginxUser } from '../../../modules/nginx/worker-user.ts'
 import { presence } from '../../../modules/presence.ts'
 import { haproxyVersion, nginxVersion } from '../../../modules/software-version.ts'
 import { fileAt } from '../../../modules/file.ts'
-import { unit } from '../../../modules/unit.ts'
+import { unit, unitFrom } from '../../../modules/unit.ts'
 import { type MockHost, mockHost } from '../../../testing/mock-host.ts'
 import { run } from '../../../testing/run.ts'
 
@@ -93,8 +93,16 @@ describe('the chain', () => {
       () => nginxEarlyHints("it's; rm -rf /").serverName('a').tls({ certificate, key }).forward('http://a'),
       'the name takes up to 40 of a-z, 0-9 and -',
     ],
-    ['a server name', () => tls().serverName('a;b').forward('http://a'), '"a;b" is not the name of a host'],
-    ['a regular expression', () => tls().serverName('~^www').forward('http://a'), '"~^www" is not the name of a host'],
+    [
+      'a server name',
+      () => tls().serverName('a;b').forward('http://a'),
+      '"a;b" is not the name of a host, such as coaching.example or *.coaching.example',
+    ],
+    [
+      'a regular expression',
+      () => tls().serverName('~^www').forward('http://a'),
+      '"~^www" is not the name of a host, such as coaching.example or *.coaching.example',
+    ],
     [
       'a relative path',
       () => site().root('www').hop(),
@@ -123,12 +131,12 @@ describe('the chain', () => {
     [
       'an address',
       () => site().listen('443', '0.0.0.0:99999').hop(),
-      '"0.0.0.0:99999" is not a port or an address with a port',
+      '"0.0.0.0:99999" is not a port or an address with a port, such as 443 or 10.0.3.11:443',
     ],
     [
       'an address of words',
       () => site().listen('localhost:443').hop(),
-      '"localhost:443" is not a port or an address with a port',
+      '"localhost:443" is not a port or an address with a port, such as 443 or 10.0.3.11:443',
     ],
     ['two ports', () => site().listen('443', '8443').hop(), 'the addresses of a site must have one port'],
     [
@@ -418,6 +426,46 @@ describe('forward', () => {
     expect(text).toContain('        proxy_pass http://127.0.0.1:3000;\n')
     expect(text).toContain('        proxy_http_version 1.1;\n')
     expect(text).not.toContain('unix:')
+  })
+})
+
+describe('absent', () => {
+  const absent = nginxEarlyHints('coaching').absent()
+
+  it('takes the site from nginx before its HAProxy goes, so that nginx never points to nothing', async () => {
+    const host = sid()
+    await run(site().hop(), host)
+    host.has(unitFrom(places.unit, places.unitFile), { enabled: 'enabled', active: true })
+    const { changes, tasks, reactions } = await run(absent, host)
+    expect(changes.map(({ label, after }) => `${label}: ${after}`)).toEqual([
+      '/etc/nginx/conf.d/early-hints-coaching.conf: absent',
+      'early-hints-coaching.service: stopped and disabled',
+      '/etc/systemd/system/early-hints-coaching.service: absent',
+      '/etc/haproxy/early-hints-coaching.cfg: absent',
+      '/etc/systemd/system/nginx.service.d/early-hints-coaching.conf: absent',
+      '/run/early-hints-coaching: absent',
+      '/etc/tmpfiles.d/early-hints-coaching.conf: absent',
+    ])
+    expect(tasks[0]!.notes).toEqual(['Its requests are answered 502 until nginx is reloaded at the end of the play.'])
+    expect(reactions.map(({ handler }) => handler)).toEqual(['reload nginx'])
+    expect((await run(absent, host)).changes).toEqual([])
+  })
+
+  it('goes by edge and by forward too, and is nothing where nothing is', async () => {
+    const host = sid()
+    await run(site().edge(), host)
+    const gone = (await run(absent, host)).changes.map(({ label }) => label)
+    expect(gone).toEqual(expect.arrayContaining([places.certificate, places.key, places.nginxConfig]))
+    await run(tls().forward('http://a'), host)
+    expect((await run(absent, host)).changes.map(({ label }) => label)).toEqual([places.nginxConfig])
+    expect((await run(absent, mockHost('web1').has(nginxVersion, null))).changes).toEqual([])
+  })
+
+  it('cannot be something', () => {
+    expect(tls().absent().unfinished).toBe('nginxEarlyHints coaching cannot be absent and be something')
+    expect(problems(nginxEarlyHints('a b').absent())).toEqual([
+      'nginxEarlyHints a b: the name takes up to 40 of a-z, 0-9 and -',
+    ])
   })
 })
 

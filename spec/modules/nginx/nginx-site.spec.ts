@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Task } from '../../../dsl/task.ts'
 import { fileAt } from '../../../modules/file.ts'
-import { listeners } from '../../../modules/listeners.ts'
+import { ipv6, listeners } from '../../../modules/listeners.ts'
 import { siteTest } from '../../../modules/nginx/configuration-test.ts'
 import { nginxSite } from '../../../modules/nginx/nginx-site.ts'
 import { nginxServers } from '../../../modules/nginx/servers.ts'
@@ -101,6 +101,11 @@ server {
     },
   )
 
+  it('takes braces and semicolons in quotes for what they are', async () => {
+    const json = `add_header X-A ";";\nreturn 200 '}';`
+    expect(await textOf(named().location('/a', { directives: json }))).toContain(`        return 200 '}';\n`)
+  })
+
   it('hands on, sends elsewhere, and says what has no word here', async () => {
     const task = named()
       .listen('8080')
@@ -162,6 +167,12 @@ describe('what is told in the plan', () => {
     expect(await told(host().has(listeners(443), ['haproxy.service']))).toEqual([
       'Port 443 belongs to haproxy.service, and nginx could not listen on it.',
     ])
+    // A program that somebody started: nginx -t would pass, and the reload would be lost in a log.
+    expect(await told(host().has(listeners(443), ['session-3.scope']))).toEqual([
+      'Port 443 belongs to session-3.scope, and nginx could not listen on it.',
+    ])
+    expect(await told(host().has(ipv6, false))).toEqual(['This host has no IPv6, so nothing can listen on [::].'])
+    expect(await told(host().has(ipv6, false), site().listen('443'))).toEqual([undefined])
     const folder = fileAt('/etc/nginx/sites-available')
     expect(await told(host().has(folder, { type: 'absent' }))).toEqual([
       'This nginx has no sites-available, which is Debian’s.',
@@ -177,6 +188,39 @@ describe('what is told in the plan', () => {
     ])
     expect(await told(other('/etc/nginx/conf.d/old.conf', 80))).toEqual([undefined])
     expect(await told(other('/etc/nginx/sites-enabled/coaching', 443))).toEqual([undefined])
+  })
+
+  it.each([
+    ['early_hints $http2;', '1.22.1', 'nginx 1.22.1 does not know early_hints (1.29 and later do).'],
+    ['http2 on;', '1.22.1', 'nginx 1.22.1 does not know http2 (1.25.1 and later do).'],
+    ['add_header_inherit merge;', '1.29.2', 'nginx 1.29.2 does not know add_header_inherit (1.29.3 and later do).'],
+    ['early_hints $http2;\nadd_header_inherit merge;', '1.30.6', undefined],
+  ])('is that %s would block all sites on nginx %s', async (text, version, refusal) => {
+    const task = named().root('/var/www').directives(text)
+    expect((await told(host(version), task))[0]).toBe(refusal)
+    const within = named().location('/', { directives: text })
+    expect((await told(host(version), within))[0]).toBe(refusal)
+  })
+
+  it('is early_hints before php-fpm, which never sends a 103', async () => {
+    const hints = 'early_hints $http2;'
+    const idle = [
+      'early_hints passes on what an HTTP server behind nginx sends, and php-fpm sends no 103: nginxEarlyHints() has routes that do.',
+    ]
+    const notes = async (task: Task) => (await told(host(), task)).slice(1)
+    expect(await notes(site().directives(hints))).toEqual(idle)
+    expect(await notes(site().directives(hints).location('/app/', { proxy: 'http://a' }))).toEqual([])
+    expect(await notes(site().location('/app/', { directives: `${hints} proxy_pass http://a;` }))).toEqual([])
+    expect(await notes(named().tls(files).directives(hints).location('/', { proxy: 'http://a' }))).toEqual([])
+  })
+
+  it('is http2_push, which newer ones ignore with a warning', async () => {
+    const push = site().directives('http2_push /a.css;')
+    expect(await told(host(), push)).toEqual([
+      undefined,
+      'nginx 1.30.6 ignores http2_push, and pushes nothing: nginxEarlyHints() tells browsers what to load.',
+    ])
+    expect(await told(host('1.22.1'), push)).toEqual([undefined])
   })
 
   it('is what others must make yet', async () => {
@@ -229,8 +273,26 @@ describe('what is told before any connection', () => {
 
   it.each<[string, Task, string]>([
     ['a name', nginxSite('a/b').absent(), 'the name takes letters, digits and _.-'],
-    ['a server name', nginxSite('b').serverName('a;b').root('/a'), '"a;b" is not the name of a host'],
-    ['an address', named().listen('0').root('/a'), '"0" is not a port or an address with a port'],
+    [
+      'a server name',
+      nginxSite('b').serverName('a;b').root('/a'),
+      '"a;b" is not the name of a host, such as coaching.example or *.coaching.example',
+    ],
+    [
+      'a URL for a server name',
+      nginxSite('b').serverName('https://b.example/').root('/a'),
+      '"https://b.example/" is not the name of a host, such as coaching.example or *.coaching.example',
+    ],
+    [
+      'a server name that no browser sends so',
+      nginxSite('b').serverName('Bücher.example').root('/a'),
+      '"bücher.example" never comes so from a browser: say xn--bcher-kva.example',
+    ],
+    [
+      'an address',
+      named().listen('0').root('/a'),
+      '"0" is not a port or an address with a port, such as 443 or 10.0.3.11:443',
+    ],
     [
       'a certificate',
       named()
@@ -267,6 +329,16 @@ describe('what is told before any connection', () => {
     ],
     ['a brace too many', site().directives('gzip on; }'), 'the directives close a block that they did not open'],
     ['a brace too few', site().directives('location /x { return 404;'), 'the directives leave a block open'],
+    [
+      'early_hints off, which switches them on,',
+      site().directives('early_hints off;'),
+      '"early_hints off" switches them on, since any text but 0 does: leave it out, or say "early_hints 0"',
+    ],
+    [
+      'return 103, a final answer without a page,',
+      site().location('/a', { directives: "return 103 '';" }),
+      '"return 103" ends the answer with it, and no page follows: nginxEarlyHints() sends a 103 before the page',
+    ],
     [
       'no semicolon',
       site().location('/a', { directives: 'gzip on' }),
