@@ -165,7 +165,10 @@ describe('mysqlHistogram() in the plan', () => {
   ])('refuses %j', async (now, message, hint) => {
     const host = mockHost('db1').has(place, now)
     expect(await refusal(hundred, host)).toMatchObject({ code: 'E_REFUSED', message, hint })
-    expect((await run(onDate.absent().in('shop'), host)).hosts).toEqual({ db1: 'ok' })
+    // Nothing is there, as wished; but a slip of the keyboard is told.
+    const none = await run(onDate.absent().in('shop'), host)
+    expect(none.hosts).toEqual({ db1: 'ok' })
+    expect(none.tasks[0]!.notes).toEqual([[message, hint].filter(Boolean).join(' ')])
   })
 
   it('refuses more than 255 buckets on MariaDB, which would cut them with a warning', async () => {

@@ -78,6 +78,11 @@ describe('mysqlIndex()', () => {
     expect(problems(vague)).toEqual([
       'mysqlIndex shop.bookings.idx_date: on: say which other servers have the table as a list, `on: []` where there is none',
     ])
+    expect(problems(index.retire(undefined as never))).toEqual([
+      "mysqlIndex shop.bookings.idx_date: unusedFor is not said, such as unusedFor: '72h'",
+      "mysqlIndex shop.bookings.idx_date: grace is not said, such as grace: '72h'",
+      expect.stringContaining('on: say which other servers have the table'),
+    ])
     await expect(run(start, mockHost('db1'))).rejects.toThrow('mysqlIndex bookings.idx_date lacks .in(schema)')
     await expect(run(inSchema, mockHost('db1'))).rejects.toThrow(
       'mysqlIndex shop.bookings.idx_date lacks .visible(), invisible() or retire(…)',
