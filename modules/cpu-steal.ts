@@ -16,7 +16,8 @@ export interface CpuTime {
 
 /**
  * The share of processor time that was stolen while a span passes, after the play has reacted: somebody else on the same
- * machine had it while this host wanted to run. It changes nothing. Not every hypervisor says what it steals.
+ * machine had it while this host wanted to run. It changes nothing. Not every hypervisor says what it steals. It reads
+ * `/proc/stat` alone: `/proc/pressure` is not on every kernel, and vmstat not on every host.
  *
  * Without `.expect()` it only tells. A span that is none is told before any connection.
  *

@@ -34,6 +34,9 @@ export interface UdpSocket {
  * full (`RcvbufErrors`) and those that found the memory of all UDP sockets used up (`MemErrors`), of IPv4 and IPv6 together. The
  * sockets that dropped most are named. It changes nothing, and it sends nothing: it sees the traffic that there is.
  *
+ * The cure, in this order: stop who sends so much (`wpCron()` is one), have answers kept (`resolved()`), then give sockets more room
+ * (`sysctl()`), which helps against a burst and not against a daemon that is too slow.
+ *
  * Without `.expect()` it only tells. A span that is none is told before any connection.
  *
  * @example

@@ -42,7 +42,8 @@ export const frequency = 99
 const most = 400_000
 
 /**
- * A kernel without perf_event_open has no `perf_event_paranoid`. perf records with the processor's counters or with a clock as it can;
+ * A kernel without perf_event_open has no `perf_event_paranoid`; how perf ends there differs by version, and `perf stat` of 6.1 even
+ * ends with 0 and counts nothing, so perf is not asked. perf records with the processor's counters or with a clock as it can;
  * where it does not fall back by itself, it is told to. It leaves nothing behind: neither data, nor copies of programs in `~/.debug`,
  * and it asks no server for their symbols.
  */

@@ -36,6 +36,7 @@ export interface ResolvedStart {
  * The daemon starts with whatever it is given: a value that it does not understand, a server that is no address and an address
  * that is taken are a line in its log, and `systemctl restart` ends well. So all of it is looked at before.
  *
+ * What it has is read from its files, and not asked of `resolvectl`, which answers in JSON on newer versions only.
  * An address to listen on that another process holds is found before the restart, and the file put back.
  *
  * Refused in the plan: a host without systemd-resolved, a setting that its systemd does not have yet, a server on an interface

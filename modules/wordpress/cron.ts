@@ -46,8 +46,10 @@ export interface WpCronStart {
 /**
  * A WordPress whose visitors never start its scheduled events: `DISABLE_WP_CRON` is defined as `true`, as `wpConfig()` does
  * it, so that no visit makes a request of the site to itself; and the system runs `php wp-cron.php` as the user of the
- * site. The job is named after the folder: `/srv/www` is `/etc/cron.d/wp-cron-srv-www`, or `wp-cron-srv-www.timer`; a folder with
- * other characters than letters, digits and `/._-` is named by a digest.
+ * site, which needs no wp-cli: Debian does not package it.
+ *
+ * The job is named after the folder: `/srv/www` is `/etc/cron.d/wp-cron-srv-www`, or `wp-cron-srv-www.timer`; a folder with other
+ * characters than letters, digits and `/._-` is named by a digest.
  *
  * Refused before any connection: a folder that is relative or has control characters. Refused in the plan: a
  * configuration that `wpConfig()` refuses, a user who does not exist, a host without cron or systemd, and a timer of an

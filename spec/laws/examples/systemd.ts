@@ -26,7 +26,7 @@ printf '[Socket]\nListenStream=/run/fleetplay-law.sock\n[Install]\nWantedBy=sock
 systemctl enable --now fleetplay-law.socket`
 
 const worker = systemdUnit('fleetplay-law.service')
-  .section('Service', { ExecStart: '/bin/sleep infinity', Environment: ["A=it's", 'B=$x %n'] })
+  .section('Service', { ExecStart: '/bin/sleep infinity', Environment: [`"A=it's"`, '"B=$x %n"'] })
   .section('Install', { WantedBy: 'multi-user.target' })
 
 const socket = systemdSocket('fleetplay-law').listenStream('/run/fleetplay-law.sock').mode('0660').backlog(512)
