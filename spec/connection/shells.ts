@@ -1,7 +1,7 @@
 /** The shells of this machine, each as a connection that finds it under the name `sh`. */
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { carrier, startProcess } from '../../connection/carrier.ts'
@@ -43,7 +43,7 @@ export class Folder {
 
   /** A program of this machine under another name: it starts sooner than a script that does. */
   link(name: string, program: string): void {
-    symlinkSync(pathOf(program), join(this.path, name))
+    symlinkSync(copyOf(program), join(this.path, name))
   }
 
   /**
@@ -68,8 +68,19 @@ export class Folder {
   }
 }
 
-function pathOf(program: string): string {
-  return spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' }).stdout.trim()
+const copies = new Map<string, string>()
+
+/** Once for all: what a spec writes through a link must never reach a program of this machine. */
+function copyOf(program: string): string {
+  const known = copies.get(program)
+  if (known !== undefined) return known
+  const folder = mkdtempSync(join(tmpdir(), 'fleetplay-program-'))
+  process.on('exit', () => rmSync(folder, { recursive: true }))
+  const path = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' }).stdout.trim()
+  const copy = join(folder, program)
+  copyFileSync(path, copy)
+  copies.set(program, copy)
+  return copy
 }
 
 export function ask(script: string, input?: string | Uint8Array, deadline = 10): Request {
