@@ -120,6 +120,7 @@ function swapped(name: string): string {
 function write(name: string, to: KernelValue): Script {
   const value = typeof to === 'string' ? to : 'value' in to ? to.value : ''
   return sh`e=$(printf '%s\n' ${value} | tee -- ${`/proc/sys/${swapped(name)}`} 2>&1 >/dev/null) || {
+  case $e in *'No such file or directory') e="$e (the kernel has nothing of that name, not in a module either)" ;; esac
   printf '%s %s\n' ${`The kernel refused ${JSON.stringify(value)} for ${name}:`} "$e" >&2
   exit 1
 }`

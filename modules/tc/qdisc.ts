@@ -25,6 +25,9 @@ export interface TcQdiscStart {
    * Fair queueing with controlled delay. All its parameters are owned: one that is not said gets the kernel's default, and
    * only `quantum` stays as it is. Times are compared as the kernel keeps them, in steps of 1024 ns.
    *
+   * Flows that send little go first, whatever they carry: it knows neither WebRTC nor DSCP, and has no classes of priority; `cake()`
+   * with `diffserv` reads DSCP.
+   *
    * @example
    * tcQdisc('eth0').fqCodel({ limit: 10240, target: '5ms', interval: '100ms', ecn: true })
    * @see tc-fq_codel(8)

@@ -7,6 +7,7 @@ import { RemoteHost } from '../../engine/remote-host.ts'
 import { qdiscStats } from '../../modules/tc/qdisc-stats.ts'
 import { tcQdisc } from '../../modules/tc/qdisc.ts'
 import { play } from '../../testing/trial-run.ts'
+import { sysctl } from '../../index.ts'
 import { connectLab } from '../laws/lab-ground.ts'
 import { type Lab, labHosts } from './hosts.ts'
 
@@ -176,6 +177,52 @@ describe('classes that others put below htb', () => {
     )
     expect((await does(tcQdisc('wan0').absent())).failure).toMatch(/whose classes and limits would be lost/)
     expect(await on(classes)).toBe(made)
+  })
+})
+
+describe('a device that is taken away and made again', () => {
+  it('has its qdisc again, by the unit that is bound to it', async () => {
+    expect((await qdiscs('wan0')).map(({ kind }) => kind)).toEqual(['htb'])
+    await on('ip link del wan0; systemctl is-active tc-qdisc-wan0; :')
+    await on(`ip link add wan0 type veth peer name wan1 netns peer; ip link set wan0 up
+for i in 1 2 3 4 5 6 7 8 9 10; do systemctl -q is-active tc-qdisc-wan0 && exit; sleep 1; done; exit 1`)
+    expect(await qdiscs('wan0')).toMatchObject([{ kind: 'htb', options: { default: '0x10' } }])
+    expect(await done(tcQdisc('wan0').htb({ default: '0x10' }))).toEqual([])
+    await done(tcQdisc('wan0').absent())
+  })
+
+  it('is refused in the plan while it is not there', async () => {
+    await on('ip link del wan0')
+    const { failure, changes } = await does(tcQdisc('wan0').fqCodel())
+    expect([failure, changes]).toEqual([expect.stringMatching(/^This host has no network device wan0\./), []])
+  })
+})
+
+describe('net.core.default_qdisc', () => {
+  const kinds = async () => (await qdiscs('vec0')).map(({ kind }) => kind)
+  const anew = 'tc qdisc add dev vec0 root pfifo; tc qdisc del dev vec0 root'
+
+  afterAll(
+    async () => await on(`rm -f /etc/sysctl.d/80-queues.conf; sysctl -qw net.core.default_qdisc=pfifo_fast; ${anew}`),
+  )
+
+  it('reaches only what is made later, and brings its module by itself', async () => {
+    await on('modprobe -r sch_fq_codel; [ ! -d /sys/module/sch_fq_codel ]')
+    await done(sysctl('80-queues').set('net.core.default_qdisc', 'fq_codel'))
+    expect(await on('sysctl -n net.core.default_qdisc; ls -d /sys/module/sch_fq_codel')).toMatch(/^fq_codel\n/)
+    expect(await kinds()).toEqual(['pfifo_fast'])
+    await on(anew)
+    expect(await kinds()).toEqual(['fq_codel'])
+  })
+
+  it('of a kind that the kernel lacks (ENOENT) is refused in its own words, and not left in a file', async () => {
+    const { failure } = await does(sysctl('81-queues').set('net.core.default_qdisc', 'nosuch'))
+    expect(failure).toBe(
+      'The kernel refused "nosuch" for net.core.default_qdisc: tee: /proc/sys/net/core/default_qdisc: No such file or directory (the kernel has nothing of that name, not in a module either)',
+    )
+    expect(await on('sysctl -n net.core.default_qdisc; ls /etc/sysctl.d | grep -c 81-queues || true')).toBe(
+      'fq_codel\n0',
+    )
   })
 })
 

@@ -293,6 +293,18 @@ describe('redisConfig()', () => {
     expect((await run(memory, host)).hosts).toEqual({ cache1: 'ok' })
   })
 
+  it('never has the server write its file: CONFIG REWRITE would put words of its own there, and an ACL user at the end', () => {
+    const set = { maxmemory: '1', 'maxmemory-policy': 'noeviction' }
+    const scripts = [
+      readScript(memory.wishes.flatMap(({ resource }) => (resource.key.startsWith('redis:') ? [resource] : []))),
+      place.write!(set, { ...set, maxmemory: '0' }),
+      file.write!(conf('hz 10\n'), conf('hz 20\n')),
+    ]
+    const texts = scripts.map(({ text, input }) => `${text}\n${String(input)}`)
+    expect(texts.join('\n')).toContain('CONFIG')
+    expect(texts.join('\n')).not.toContain('REWRITE')
+  })
+
   it('leaves no value in the file that the server refused', async () => {
     const host = mockHost('cache1').fails(place, { stderr: 'ERR CONFIG SET failed - argument must be a memory value' })
     const before = host.holds(file)

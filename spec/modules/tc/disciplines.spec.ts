@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { tcQdisc } from '../../../index.ts'
 import { type Cake, type CakeOptions, cake, cakeDefaults, parseCake } from '../../../modules/tc/cake.ts'
 import { type Fq, fq, fqDefaults, type FqOptions, parseFq } from '../../../modules/tc/fq.ts'
-import { parseFqCodel, readFqCodel } from '../../../modules/tc/fq-codel.ts'
+import { fqCodelWords, parseFqCodel, readFqCodel } from '../../../modules/tc/fq-codel.ts'
 import { type HtbOptions, parseHtb } from '../../../modules/tc/htb.ts'
 import { rate, showBytes, showRate } from '../../../modules/tc/parameters.ts'
 import { parseTbf, type TbfOptions } from '../../../modules/tc/tbf.ts'
@@ -34,6 +34,12 @@ describe('times of fq_codel', () => {
   it.each(printed)('takes %i us, which the kernel prints as %i, for the same', (us, target) => {
     const declared = parseFqCodel({ target: `${us}us` }).wish.target
     expect(readFqCodel({ ...json, target }).target).toBe(declared)
+  })
+
+  it('are beside an ECN that is off where tc prints no such key (noecn), and parameters of newer kernels that are none', () => {
+    expect(readFqCodel({ ...json, target: 4999 })).toMatchObject({ ecn: false, ceThreshold: null, ceSelector: null })
+    expect(readFqCodel({ ...json, target: 4999, ecn: true }).ecn).toBe(true)
+    expect(fqCodelWords({ ecn: false }, { flows: false })).toEqual(['noecn'])
   })
 
   it('never writes a print back, which would lose a step each time: 4999, 4998, 4997', () => {

@@ -98,6 +98,29 @@ describe('tcQdisc()', () => {
     expect(host.holds(eth0)).toEqual(added({ quantum: 300 }))
   })
 
+  it('does not touch the quantum, which follows the MTU when the qdisc is made, and never again', async () => {
+    const jumbo = mockHost('web1').has(eth0, added({ quantum: 9014 }))
+    expect((await run(tuned.atBoot(false), jumbo)).recap.hosts.changed).toBe(0)
+    await run(tcQdisc('eth0').fqCodel({ limit: 5000 }).atBoot(false), jumbo)
+    expect(jumbo.holds(eth0)).toEqual(added({ limit: 5000, quantum: 9014 }))
+    expect(unitOf(tuned)).not.toContain('quantum')
+  })
+
+  it.each([
+    'RTNETLINK answers: Operation not permitted',
+    'Cannot find device "eth0"',
+    'Error: Specified qdisc kind is unknown.',
+  ])('leaves no unit of a qdisc that the kernel refused, and tells its words: %s', async (stderr) => {
+    const host = mockHost('web1').fails(eth0, { stderr: `${stderr}\n` })
+    const { tasks } = await run(tuned, host)
+    expect(tasks[0]).toMatchObject({
+      outcome: 'failed',
+      changes: [],
+      failure: { message: stderr, place: { file: import.meta.filename } },
+    })
+    expect([host.holds(fileAt(unit)), host.holds(fileAt(wanted))]).toEqual([{ type: 'absent' }, { type: 'absent' }])
+  })
+
   it('goes back to the default, whatever the kernel chooses', async () => {
     const host = mockHost('web1').has(eth0, added())
     const task = tcQdisc('eth0').absent()
@@ -372,6 +395,17 @@ WantedBy=sys-subsystem-net-devices-eth0.device
       'file:/etc/systemd/system/sys-subsystem-net-devices-br\\x2dlan.device.wants/tc-qdisc-br\\x2dlan.service',
     )
     expect(unitFile('eth0.100').key).toBe('file:/etc/systemd/system/tc-qdisc-eth0.100.service')
+  })
+
+  it('is never started by us: systemctl start waits 90 s for a device that is not there, and a change is live before', async () => {
+    const steps = tuned.wishes.flatMap(({ resource }) =>
+      resource.key.startsWith('file:')
+        ? [resource.write!({ type: 'link', target: unit } as never, { type: 'absent' } as never).text]
+        : [],
+    )
+    expect(steps).toHaveLength(2)
+    expect(steps.join('\n')).toContain('systemctl daemon-reload')
+    expect(steps.join('\n')).not.toMatch(/systemctl (?:re)?start|--now/)
   })
 
   it('is told to systemd, the link before the unit, so that one reading takes both', () => {

@@ -161,8 +161,7 @@ describe('rootQdisc()', () => {
       `tc qdisc replace dev eth0 root fq_codel ${all}`,
     ],
     [
-      // «RTNETLINK answers: Invalid argument» without a new handle.
-      'what is said at the making only, by a new handle in one step',
+      'flows, which a qdisc that is there does not change («RTNETLINK answers: Invalid argument»), by a new handle in one step',
       added(),
       added({ flows: 2048 }),
       `set -- $(tc qdisc show dev eth0 root)
