@@ -29,10 +29,14 @@ p=${path} t=${aside}
 ${change}
 ) || exit
 trap 'rm -f -- "$t"' EXIT
+alerts() {
+  printf '%s\n' "$1" | sed -n "s|$t|$p|g; s/^\[ALERT\] *([0-9]*) : config : //p" | grep -v -e '^Error(s) found' -e '^Fatal errors' || printf '%s\n' "$1"
+}
 if said=$(haproxy -c -f "$t" 2>&1); then mv -fT -- "$t" "$p"; exit; fi
-alerts=$(printf '%s\n' "$said" | sed -n "s|$t|$p|g; s/^\[ALERT\] *([0-9]*) : config : //p")
-printf '%s\n' "$said" >&2
-printf 'HAProxy refused this configuration, and it was not put in place: %s\n' "$(printf '%s\n' "$alerts" | head -n 1)" >&2
+alerts "$said" | sed 1d >&2
+was=
+if [ -e "$p" ] && ! before=$(haproxy -c -f "$p" 2>&1); then was=" (It refuses the one that is there too: $(alerts "$before" | head -n 1))"; fi
+printf 'HAProxy refused this configuration, and it was not put in place: %s%s\n' "$(alerts "$said" | head -n 1)" "$was" >&2
 exit 1`.called(`haproxy -c, with ${path}`)
   return (change.input === undefined ? script : script.reading(change.input)).touches(...(change.touched ?? []))
 }

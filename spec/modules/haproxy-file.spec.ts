@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Resource } from '../../dsl/resource.ts'
 import { Failure } from '../../errors/failure.ts'
@@ -67,5 +67,23 @@ describe.each(realShells)('with $title', ({ name, there }) => {
     expect(readdirSync(root)).toEqual(['hints.cfg'])
     expect(await write(place, { type: 'absent' })).toBe('done')
     expect(readdirSync(root)).toEqual([])
+  })
+
+  it.skipIf(!there)('tells whatever was said by one that gave no reason', async () => {
+    real!.tools.program('haproxy', 'echo Segmentation fault >&2; exit 139')
+    expect(await write(haproxyFile(`${root}/hints.cfg`), text('backend a\n'))).toBe(
+      'HAProxy refused this configuration, and it was not put in place: Segmentation fault',
+    )
+    expect(readdirSync(root)).toEqual([])
+  })
+
+  it.skipIf(!there)('says that HAProxy refuses what is there too: the mistake may be of somebody else', async () => {
+    writeFileSync(`${root}/hints.cfg`, 'bogus by hand\n')
+    const said = `parsing [${root}/hints.cfg:18] : unknown keyword 'bogus' in 'backend' section`
+    expect(await write(haproxyFile(`${root}/hints.cfg`), text('bogus by hand\nhint\n'))).toBe(
+      `HAProxy refused this configuration, and it was not put in place: ${said} (It refuses the one that is there too: ${said})`,
+    )
+    expect(readdirSync(root)).toEqual(['hints.cfg'])
+    expect(await write(haproxyFile(`${root}/hints.cfg`), text('backend a\n'))).toBe('done')
   })
 })
