@@ -52,12 +52,15 @@ describe('every script is one, in every shell', () => {
 
   /**
    * What a shell says of scripts that it reads in one go: a start for each of them takes longer than all that they say.
-   * One that is left open cannot be closed by the next: in a quote, `))` is bare, and elsewhere `)` ends what it must not.
+   * One that is left open cannot be closed by the next: after a quote `))` is bare, after a here-document `)` is missing, and
+   * elsewhere `)` ends what it must not.
    */
   const said = (shell: ShellName, scripts: readonly string[]) => {
     const file = join(folder, 'scripts')
-    writeFileSync(file, scripts.map((script) => `(\n:\n${script}\n)\n: ' )) ' " )) "\n`).join(''))
-    const { status, stdout, stderr } = spawnSync('sh', ['-c', `${commands[shell]} -n "$1"`, 'sh', file])
+    writeFileSync(file, scripts.map((script) => `(\n:\n${script}\n)\n: ' )) ' " )) "\nEND\n`).join(''))
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', `${commands[shell]} -n "$1"`, 'sh', file], {
+      encoding: 'utf8',
+    })
     return { status, output: `${stdout}${stderr}` }
   }
   const nothing = { status: 0, output: '' }
@@ -72,7 +75,20 @@ describe('every script is one, in every shell', () => {
   })
 
   const whole = [`echo 'a' "b" $(c) \${d}`, 'if a; then (b) fi', "echo it\\'s"]
-  const open = ["echo '", 'echo "', 'if a; then b', 'fi', '{ a', '}', '( a', 'a )', 'echo $(a', 'echo `a', 'echo ${a']
+  const open = [
+    "echo '",
+    'echo "',
+    'if a; then b',
+    'fi',
+    '{ a',
+    '}',
+    '( a',
+    'a )',
+    'echo $(a',
+    'echo `a',
+    'echo ${a',
+    'cat <<END',
+  ]
 
   it.for(shells)('would be seen by $title', ({ name, there }, { skip }) => {
     skip(!there)

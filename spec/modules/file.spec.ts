@@ -19,7 +19,7 @@ import { directoryAt, fileAt, tellContent } from '../../modules/file.ts'
 import type { FileState } from '../../probe/file.ts'
 import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
-import { Real, realShells } from './real.ts'
+import { Real, realShells, seenMeanwhile } from './real.ts'
 
 const isRoot = process.getuid?.() === 0
 const rootWrites = isRoot ? ' (skipped: root may write everywhere)' : ''
@@ -226,18 +226,14 @@ describe.each(realShells)('files by $title', ({ name: shell, there }) => {
   it.runIf(there)('never show a half to a reader', async () => {
     const texts = ['a', 'b'].map((letter) => letter.repeat(200_000))
     writeFileSync(real.path('read'), texts[0]!)
-    const seen = new Set<string>()
-    let reading = true
-    const reader = (async () => {
-      while (reading) {
-        seen.add(real.text('read'))
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    })()
-    for (let i = 1; i <= 4; i++) await real.run([file(real.path('read')).content(texts[i % 2]!)])
-    reading = false
-    await reader
-    expect([...seen].toSorted()).toEqual(texts)
+    linkSync(real.path('read'), real.path('read before'))
+    const seen = await seenMeanwhile(
+      () => real.text('read'),
+      () => real.run([file(real.path('read')).content(texts[1]!)]),
+    )
+    expect(seen).toEqual(texts)
+    // Who had it open goes on to read what it was.
+    expect(real.text('read before')).toBe(texts[0])
   })
 
   /** Starts the script that writes a file, as a section of a batch would, and gives it half of its input. */

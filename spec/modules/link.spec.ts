@@ -6,7 +6,7 @@ import { directoryAt, fileAt } from '../../modules/file.ts'
 import type { FileState } from '../../probe/file.ts'
 import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
-import { Real, realShells } from './real.ts'
+import { Real, realShells, seenMeanwhile } from './real.ts'
 
 const owned = { mode: '0644', owner: 'root', group: 'root' }
 const problems = (task: Task) => task.problems.map(({ message }) => message)
@@ -74,17 +74,10 @@ describe.each(realShells)('links by $title', ({ name: shell, there }) => {
   it.runIf(there)('are never missing while they are moved', async () => {
     for (const name of ['one', 'two']) writeFileSync(real.path(name), name)
     symlinkSync('one', real.path('current'))
-    const seen = new Set<string>()
-    let reading = true
-    const reader = (async () => {
-      while (reading) {
-        seen.add(real.text('current'))
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    })()
-    for (const target of ['two', 'one', 'two']) await real.run([link(real.path('current')).to(target)])
-    reading = false
-    await reader
-    expect([...seen].toSorted()).toEqual(['one', 'two'])
+    const seen = await seenMeanwhile(
+      () => real.text('current'),
+      () => real.run([link(real.path('current')).to('two')]),
+    )
+    expect(seen).toEqual(['one', 'two'])
   })
 })

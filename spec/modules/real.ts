@@ -85,3 +85,18 @@ export class Real {
     this.tools.remove()
   }
 }
+
+/** Everything different that is read from before something is done until it is done, in its order. */
+export async function seenMeanwhile(read: () => string, act: () => Promise<unknown>): Promise<readonly string[]> {
+  const seen = new Set([read()])
+  let acting = true
+  const acted = act().finally(() => {
+    acting = false
+  })
+  while (acting) {
+    seen.add(read())
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  await acted
+  return [...seen.add(read())]
+}
