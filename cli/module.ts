@@ -33,6 +33,8 @@ export async function importFile(file: string): Promise<Readonly<Record<string, 
 /** In a checkout the bin has done it before us, so that all of it is one copy. */
 async function registerTypeScript(): Promise<void> {
   if (import.meta.url.endsWith('.ts')) return
+  // What every play imports: without hooks, which are asked for each module of it, it is there in half the time.
+  await import('fleetplay')
   const { register } = await import('tsx/esm/api')
   register()
 }
