@@ -35,7 +35,7 @@ alerts() {
 if said=$(haproxy -c -f "$t" 2>&1); then mv -fT -- "$t" "$p"; exit; fi
 alerts "$said" | sed 1d >&2
 was=
-if [ -e "$p" ] && ! before=$(haproxy -c -f "$p" 2>&1); then was=" (It refuses the one that is there too: $(alerts "$before" | head -n 1))"; fi
+if [ -e "$p" ] && ! haproxy -c -f "$p" >/dev/null 2>&1; then was=' (It refuses the one that is there too.)'; fi
 printf 'HAProxy refused this configuration, and it was not put in place: %s%s\n' "$(alerts "$said" | head -n 1)" "$was" >&2
 exit 1`.called(`haproxy -c, with ${path}`)
   return (change.input === undefined ? script : script.reading(change.input)).touches(...(change.touched ?? []))

@@ -94,8 +94,8 @@ export interface EarlyHintsStart<Said extends keyof PhpSite = never> {
   forward(this: EarlyHintsStart<Tls>, upstream: Upstream): NginxEarlyHints
 
   /**
-   * No such site, by whatever route it was: its HAProxy is stopped, and all its files go. Where pages came by a socket,
-   * the plan notes that they fail until nginx is reloaded at the end of the play.
+   * No such site, by whatever route it was: its HAProxy is stopped, and all its files go; nginx itself stays as it is.
+   * Where pages came by a socket, the plan notes that they fail until nginx is reloaded at the end of the play.
    *
    * @example
    * nginxEarlyHints('coaching').absent()
@@ -251,7 +251,7 @@ export class NginxEarlyHints extends Task {
     const places = placesOf(this.id)
     const { unit: name, nginxConfig: path } = places
     if (this.isAbsent && reading.changes(socketsOf(places)))
-      return [note('Its requests are answered 502 until nginx is reloaded at the end of the play.')]
+      return [note('Its requests fail from now on, some with a 502 until nginx is reloaded at the end of the play.')]
     return this.delivery ? verdicts(this.delivery, name, path, reading) : []
   }
 

@@ -81,7 +81,7 @@ describe.each(realShells)('with $title', ({ name, there }) => {
     writeFileSync(`${root}/hints.cfg`, 'bogus by hand\n')
     const said = `parsing [${root}/hints.cfg:18] : unknown keyword 'bogus' in 'backend' section`
     expect(await write(haproxyFile(`${root}/hints.cfg`), text('bogus by hand\nhint\n'))).toBe(
-      `HAProxy refused this configuration, and it was not put in place: ${said} (It refuses the one that is there too: ${said})`,
+      `HAProxy refused this configuration, and it was not put in place: ${said} (It refuses the one that is there too.)`,
     )
     expect(readdirSync(root)).toEqual(['hints.cfg'])
     expect(await write(haproxyFile(`${root}/hints.cfg`), text('backend a\n'))).toBe('done')

@@ -446,7 +446,9 @@ describe('absent', () => {
       '/run/early-hints-coaching: absent',
       '/etc/tmpfiles.d/early-hints-coaching.conf: absent',
     ])
-    expect(tasks[0]!.notes).toEqual(['Its requests are answered 502 until nginx is reloaded at the end of the play.'])
+    expect(tasks[0]!.notes).toEqual([
+      'Its requests fail from now on, some with a 502 until nginx is reloaded at the end of the play.',
+    ])
     expect(reactions.map(({ handler }) => handler)).toEqual(['reload nginx'])
     expect((await run(absent, host)).changes).toEqual([])
   })
