@@ -23,6 +23,21 @@ export function iniText(value: IniValue): Parsed<string> {
   return `"${value.replace(/["\\]/g, '\\$&')}"`
 }
 
+/** What is wrong with an amount of memory, of which PHP would take the number, and leave off the unit that it does not know. */
+export function amountProblem(key: string, value: IniValue): string | undefined {
+  if (!amounts.has(key) || /^-?\d+[KMG]?$/i.test(String(value))) return undefined
+  return `${key}: PHP takes an amount such as 256M or 1G, and would read ${JSON.stringify(value)} otherwise`
+}
+
+/** Settings that are an amount of memory. */
+const amounts = new Set([
+  'memory_limit',
+  'post_max_size',
+  'upload_max_filesize',
+  'realpath_cache_size',
+  'opcache.jit_buffer_size',
+])
+
 /** A setting as a line of a file. */
 export function iniLine(key: string, value: IniValue): string {
   const text = iniText(value)

@@ -7,7 +7,7 @@ import { nearest } from '../../errors/suggest.ts'
 import type { FileState } from '../../probe/file.ts'
 import { holdsSecret } from '../../shell/secret-text.ts'
 import { iniGuard } from './config-test.ts'
-import { iniLine, iniText, type IniValue, isSame } from './ini-value.ts'
+import { amountProblem, iniLine, iniText, type IniValue, isSame } from './ini-value.ts'
 import { iniPath, nameProblem, type PhpSapi, type PhpVersion, versionProblem } from './layout.ts'
 import { knownSettings, otherSettings } from './settings-read.ts'
 
@@ -188,19 +188,7 @@ function iniProblem(key: string, value: IniValue): readonly [string | undefined,
     const hint = 'Anybody on the host may read the file. Give the password to the program that needs it.'
     return [`${key} holds a password`, hint]
   }
-  if (amounts.has(key) && !/^-?\d+[KMG]?$/i.test(String(value))) {
-    return [`${key}: PHP takes an amount such as 256M or 1G, and would read ${JSON.stringify(value)} otherwise`]
-  }
-  return [undefined]
+  return [amountProblem(key, value)]
 }
 
 const secrets = /(?:_pw|passw(?:or)?d)$/i
-
-/** Settings that are an amount of memory. */
-const amounts = new Set([
-  'memory_limit',
-  'post_max_size',
-  'upload_max_filesize',
-  'realpath_cache_size',
-  'opcache.jit_buffer_size',
-])

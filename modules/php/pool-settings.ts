@@ -2,7 +2,7 @@
 
 import { nearest } from '../../errors/suggest.ts'
 import { holdsSecret } from '../../shell/secret-text.ts'
-import { iniText, type IniValue } from './ini-value.ts'
+import { amountProblem, iniText, type IniValue } from './ini-value.ts'
 
 /**
  * Settings of a pool by name, as php-fpm has them: `{ pm: 'dynamic', 'pm.max_children': 20 }`. Environment and settings of PHP
@@ -96,5 +96,7 @@ export function settingValueProblem(
     ]
   if (/^php_(?:admin_)?flag\[/.test(name) && !/^(?:true|false|on|off|yes|no|0|1)$/i.test(String(value)))
     return [`${name} takes true or false`]
-  return undefined
+  const [, inner] = /^php_(?:admin_)?value\[(.+)\]$/.exec(name) ?? []
+  const amount = inner === undefined ? undefined : amountProblem(inner, value)
+  return amount === undefined ? undefined : [amount]
 }

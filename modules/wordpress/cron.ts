@@ -34,7 +34,7 @@ export interface WpCronStart {
   everyMinutes(minutes: number): WpCron
   /**
    * By a timer of systemd, at the times of a calendar expression (`*:0/5`, `hourly`); one that the host's systemd does not
-   * understand is refused in the plan. A run that is still going on is not joined by a second one.
+   * understand, and one that never comes, is refused in the plan. A run that is still going on is not joined by a second one.
    *
    * @example
    * wpCron('/srv/www').byTimer('*:0/5')
@@ -160,7 +160,7 @@ export class WpCron extends Task implements WpCronStart {
         ? []
         : [
             refuse(
-              `systemd does not understand the times of ${name}.timer: ${said}`,
+              `systemd has no times for ${name}.timer: ${said}`,
               'See systemd.time(7): *:0/5 is every five minutes.',
             ),
           ]),

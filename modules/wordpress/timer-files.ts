@@ -39,7 +39,10 @@ systemctl daemon-reload || exit`,
   }
 }
 
-/** Whether the host's systemd understands a calendar expression; `said` is what it says where not. It can only be looked at. */
+/**
+ * Whether the host's systemd understands a calendar expression, and it ever comes; `said` is what it says where not. It can only
+ * be looked at.
+ */
 export function calendar(expression: string): Resource<{ readonly said: string | null }> {
   return {
     key: `calendar:${expression}`,
@@ -49,9 +52,11 @@ export function calendar(expression: string): Resource<{ readonly said: string |
 }
 
 function understood(output: Output): { readonly said: string | null } {
-  if (output.status === 0) return { said: null }
   if (output.status > 125) throw unparsable('a calendar expression', output)
-  return { said: tail(output.stdout.toString(), 1) }
+  const text = output.stdout.toString()
+  if (output.status !== 0) return { said: tail(text, 1) }
+  const never = text.split('\n').find((line) => line.trim() === 'Next elapse: never')
+  return { said: never?.trim() ?? null }
 }
 
 export function serviceText(folder: string, user: string, host: string | undefined): string {

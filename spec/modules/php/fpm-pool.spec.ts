@@ -114,6 +114,13 @@ describe('phpFpmPool()', () => {
     expect(problems(phpFpmPool('8.4', 'www').set({ 'env[a b]': 1 }))).toHaveLength(1)
   })
 
+  it('refuses 256MB, which the workers of the pool would read as 256 bytes', () => {
+    expect(problems(phpFpmPool('8.4', 'www').set({ 'php_admin_value[memory_limit]': '256MB' }))).toEqual([
+      'phpFpmPool: memory_limit: PHP takes an amount such as 256M or 1G, and would read "256MB" otherwise',
+    ])
+    expect(problems(phpFpmPool('8.4', 'www').set({ 'php_value[memory_limit]': '256M' }))).toEqual([])
+  })
+
   it('tells wrong input before any connection', () => {
     const set = (settings: object) => problems(phpFpmPool('8.4', 'www').set(settings as never))
     expect(problems(phpFpmPool('8' as never, 'www').absent())).toHaveLength(1)

@@ -8,6 +8,7 @@ import { calendar, unitFile } from '../../../modules/wordpress/timer-files.ts'
 import { contentOf, type FileState } from '../../../probe/file.ts'
 import { mockHost } from '../../../testing/mock-host.ts'
 import { run } from '../../../testing/run.ts'
+import { answers } from '../answers.ts'
 
 const file = (text: string, mode = '0644'): FileState => ({
   type: 'file',
@@ -85,7 +86,18 @@ describe('wpCron by a timer', () => {
     const said = "Failed to parse calendar specification 'every five': Invalid argument"
     const { tasks } = await run(wpCron('/srv/www').byTimer('every five'), site().has(calendar('every five'), { said }))
     expect(tasks[0]!.failure).toMatchObject({
-      message: `systemd does not understand the times of wp-cron-srv-www.timer: ${said}`,
+      message: `systemd has no times for wp-cron-srv-www.timer: ${said}`,
+    })
+  })
+
+  it('is refused for times that never come, which systemd takes', () => {
+    // As systemd 252 and 262 print it; the status is 0.
+    const never = '  Original form: *-02-30\nNormalized form: *-02-30 00:00:00\n    Next elapse: never\n'
+    const read = (stdout: string, status = 0) => answers([calendar('x')], { stdout: Buffer.from(stdout), status })[0]
+    expect(read(never)).toEqual({ said: 'Next elapse: never' })
+    expect(read(never.replace('never', 'Mon 2026-11-23 14:00:00 UTC'))).toEqual({ said: null })
+    expect(read("Failed to parse calendar specification 'x': Invalid argument\n", 1)).toEqual({
+      said: "Failed to parse calendar specification 'x': Invalid argument",
     })
   })
 
