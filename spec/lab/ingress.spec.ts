@@ -442,6 +442,15 @@ backend web
     })
   })
 
+  it('logs 200 for a client that goes away, since it lets the request end: 499 is no word of its own', async () => {
+    await both(async (on) => {
+      await on.on(`curl -sk -m 0.2 --http1.1 --resolve ${name}:6443:127.0.0.1 https://${name}:6443/left || true`)
+      await expect
+        .poll(async () => await on.on('journalctl -u haproxy -o cat | grep /left || true'), { timeout: 5000 })
+        .toMatch(/ 200 \d+ .* "GET .*\/left/)
+    })
+  })
+
   it('keeps serving with its old configuration where a new one is refused, in its own words', async () => {
     await both(async (on) => {
       const state = 'cksum /etc/haproxy/*; systemctl show -P InvocationID haproxy'
