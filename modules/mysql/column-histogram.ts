@@ -129,8 +129,9 @@ function write(
     if (to.type !== 'histogram')
       return [
         `delete from mysql.column_stats where ${ofColumn}`,
-        // With the first column the server counted the rows, and guesses by that number ever since.
-        `delete from mysql.table_stats where ${ofTable} and not exists (select 1 from mysql.column_stats where ${ofTable}) and not exists (select 1 from mysql.index_stats where ${ofTable})`,
+        // With the first column the server counted the rows, and guesses by that number ever since. It locks its tables one by one (1428).
+        `set @others = exists (select 1 from mysql.column_stats where ${ofTable}) or exists (select 1 from mysql.index_stats where ${ofTable})`,
+        `delete from mysql.table_stats where ${ofTable} and not @others`,
         `set session lock_wait_timeout = ${lockWait}`,
         `flush tables ${place}`,
       ]
