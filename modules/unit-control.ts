@@ -6,26 +6,30 @@ import type { UnitState } from './unit.ts'
 /**
  * Functions for scripts that move units.
  *
- * - `look UNIT` sets `id active sub result type remain stale reloaded since`. systemd 252 does not see a drop-in in a folder that is
+ * - `look UNIT` sets `id active sub result type remain stale reloaded`, and for the whole script `began`, its time. systemd 252 does not see a drop-in in a folder that is
  *   new to it, and says «no need to reload»: so drop-ins are compared with those that it holds.
  * - `current UNIT` looks, and has systemd read its files again where it holds old ones of the unit.
  * - `forgive UNIT` forgets a failure that `look` saw, or systemd refuses it («Start request repeated too quickly»).
  * - `fresh UNIT` does both.
  * - `go VERB UNIT` does it; a unit that was well, and was started too often, is forgiven and tried once more.
  * - `settle UNIT` holds where the unit stays up. `Type=simple` is «started» as soon as there is a process, so those are given a moment.
- * - `words UNIT` ends the script with the unit's lines in the journal since it was started, and what systemctl said. They are found
- *   by time: of a process that ended at once, the journal does not know to which invocation its last words belonged.
+ * - `words UNIT` ends the script with what the unit has said in the journal since the script began, without the lines of systemd
+ *   itself where it has said something, and what systemctl said. They are found by time: of a process that ended at once, the
+ *   journal does not know to which invocation its last words belonged; and where systemd starts the unit again by itself
+ *   (`Restart=always`), it tells the time of that start.
  */
-export const control: Script = sh`look() {
-  id= active= sub= result= type= remain= stale= reloaded= since= drops=
+export const control: Script = sh`began=
+look() {
+  [ -n "$began" ] || began=$(date +%s)
+  id= active= sub= result= type= remain= stale= reloaded= drops=
   while IFS='=' read -r k v; do
     case $k in
       InvocationID) id=$v ;; ActiveState) active=$v ;; SubState) sub=$v ;; Result) result=$v ;; Type) type=$v ;;
       RemainAfterExit) remain=$v ;; NeedDaemonReload) stale=$v ;; ReloadResult) reloaded=$v ;;
-      InactiveExitTimestamp) since=$v ;; DropInPaths) drops=$v ;;
+      DropInPaths) drops=$v ;;
     esac
   done <<END
-$(systemctl show --property=InvocationID,ActiveState,SubState,Result,Type,RemainAfterExit,NeedDaemonReload,ReloadResult,InactiveExitTimestamp,DropInPaths -- "$1")
+$(systemctl show --property=InvocationID,ActiveState,SubState,Result,Type,RemainAfterExit,NeedDaemonReload,ReloadResult,DropInPaths -- "$1")
 END
   for f in "/etc/systemd/system/$1.d"/*.conf; do
     [ ! -s "$f" ] || case " $drops " in *" $f "*) ;; *) stale=yes ;; esac
@@ -60,8 +64,12 @@ settle() {
 }
 words() {
   journalctl --sync 2>/dev/null
-  look "$1"
-  [ -z "$since" ] || journalctl --quiet --no-pager --output=cat --lines=8 --unit="$1" --since="$since" >&2
+  lines=$(journalctl --quiet --no-pager --output=cat --lines=60 --unit="$1" --since="@$began" 2>/dev/null)
+  own=$(printf '%s\n' "$lines" | while IFS= read -r l; do
+    case $l in "$1: "* | 'Starting '* | 'Started '* | 'Stopping '* | 'Stopped '* | 'Failed to start '*) ;; *) printf '%s\n' "$l" ;; esac
+  done)
+  [ -n "$own" ] || own=$lines
+  [ -z "$own" ] || printf '%s\n' "$own" | tail -n 8 >&2
   printf '%s\n' "$said" | grep -v -e '^Created symlink ' -e '^See "' -e '^Synchronizing state ' -e '^Executing: ' >&2
   exit 1
 }`

@@ -280,6 +280,32 @@ umask 077; echo wrong >/root/wrong; echo 'correct horse' >/root/right`)
     expect((await does(task)).changed).toEqual([])
   })
 
+  /** What is told where the server does not start again, because somebody has put a line into its file. */
+  async function startsNotWith(line: string) {
+    await on(`cp -p /etc/redis/redis.conf /root/good; echo '${line}' >>/etc/redis/redis.conf`)
+    const { events } = await does(redisConfig({ timeout: '7m' }).notify(restart('redis-server')))
+    await on('mv /root/good /etc/redis/redis.conf; systemctl reset-failed redis-server; systemctl start redis-server')
+    const [failure] = events.flatMap((event) => (event.type === 'reaction' ? [event.failure] : []))
+    return { words: failure?.seen?.output ?? '', events }
+  }
+
+  it('tells in its own words why it does not start with a bad line, and no password that is in it', async () => {
+    const { words, events } = await startsNotWith('requirepass korrektepferd batterie')
+    expect(words).toContain(">>> 'requirepass (secret)")
+    expect(words).toContain('wrong number of arguments')
+    expect(JSON.stringify(events)).not.toContain('korrektepferd')
+  })
+
+  // «Bad directive» of 7.0 is for the journal; «Unresolved Configuration(s) Detected» of 8.0 is in its log file alone.
+  it('does not start with a directive that it does not know, of which the run tells', async () => {
+    const { words } = await startsNotWith('nosuch-directive yes')
+    expect(words).toMatch(
+      image === 'sid' ? /Failed to start redis-server/ : />>> 'nosuch-directive yes'\nBad directive/,
+    )
+    const log = await on('tail -n 200 /var/log/redis/redis-server.log')
+    expect(log.includes('Unresolved Configuration(s) Detected')).toBe(image === 'sid')
+  })
+
   it('is refused where nobody answers, and writes its file where that is said', async () => {
     await on('systemctl stop redis-server')
     expect((await does(redisConfig({ timeout: '5m' }))).failure).toMatch(/Redis does not answer at 127\.0\.0\.1:6379/)
