@@ -45,6 +45,8 @@ export interface OpcacheStart {
  * buffer before 8.4, digits that are no mode, a memory below 8 MiB, too many files), or refused in the plan where they are so
  * on this host (texts and table that do not fit into the memory, a pool or a later file that says otherwise).
  *
+ * A JIT makes loops that compute several times as fast, and pages that handle texts and arrays, or wait for a database, no faster.
+ *
  * @example
  * opcache('8.4').set({ jit: 'tracing', memory: '256MiB', validateTimestamps: false })
  * @see https://www.php.net/manual/en/opcache.configuration.php
