@@ -43,7 +43,10 @@ function putBack({ resource, from, to }: Step) {
 
 /** What a reader is told of a test that failed. */
 export function testFailure({ resource, tests = [] }: Step, failure: Failure): Failure {
-  const { seen, message, cause } = failure
+  const { message, cause } = failure
+  const { failsWithout, notPutBack } = testEnds
+  const isOurs = failure.seen?.status === failsWithout || failure.seen?.status === notPutBack
+  const seen = isOurs && failure.seen ? { ...failure.seen, status: undefined } : failure.seen
   const name = labelOf(resource)
   const what = tests.length === 1 ? labelOf(tests[0]!.resource) : `${tests.length} changes`
   if (isLeft(failure)) {
@@ -53,7 +56,7 @@ export function testFailure({ resource, tests = [] }: Step, failure: Failure): F
       hint: 'See to it by hand before the daemon is restarted: what was written is still there.',
     })
   }
-  if (seen?.status === testEnds.failsWithout) {
+  if (failure.seen?.status === failsWithout) {
     return new Failure('E_GUARD', `${name} fails without ${what} too, which was put back: ${message}`, {
       seen,
       cause,

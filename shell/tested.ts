@@ -3,10 +3,8 @@
 import { quote } from './quote.ts'
 import { Script, sh } from './script.ts'
 
-/** How the script ends where the test fails. */
+/** How the script ends where there is more to say than that the test failed; else it ends as the test did. */
 export const testEnds = {
-  /** All was put back, and the test is content with that. */
-  putBack: 100,
   /** All was put back, and the test fails without it too. */
   failsWithout: 101,
   /** Something could not be put back. */
@@ -26,16 +24,18 @@ export function testedOrUndone(test: Script, back: readonly Script[]): Script {
     return `${take}(eval ${quote(text)}\n) 3<&- >&2 || left=yes`
   })
   const run = `(eval ${quote(test.text)}\n) 3<&- </dev/null`
-  const { putBack, failsWithout, notPutBack } = testEnds
+  const { failsWithout, notPutBack } = testEnds
   const text = [
     'exec 3<&0 </dev/null',
     `said=$( ${run} 2>&1) && exit 0`,
+    'status=$?',
     'left=',
     ...steps,
     `printf '%s\\n' "$said" >&2`,
     `[ -z "$left" ] || exit ${notPutBack}`,
     `${run} >/dev/null 2>&1 || exit ${failsWithout}`,
-    `exit ${putBack}`,
+    `case $status in ${failsWithout} | ${notPutBack}) status=1 ;; esac`,
+    'exit $status',
   ].join('\n')
   return sh`${Script.of(text)}`.reading(Buffer.concat(inputs)).called(test.brief)
 }

@@ -44,7 +44,7 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   afterEach(() => real.remove())
 
   /** A daemon that refuses a configuration with the word `bad` in it. */
-  const daemonIn = (root: string) => configTest('daemon -t', sh`! cat ${root}/*.conf | grep bad >&2`)
+  const daemonIn = (root: string) => configTest('daemon -t', sh`! cat ${root}/*.conf | grep bad >&2 || exit 78`)
   const conf = (name: string, content: string) => file(real.path(name)).content(content)
 
   it('that is content leaves what was written', async () => {
@@ -68,7 +68,7 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
     const { outcomes, failures, changes, told } = await real.run([task, after])
     expect(outcomes).toEqual(['failed', 'skipped'])
     expect(failures).toEqual(['daemon -t failed after 2 changes, and it was put back: a bad word'])
-    expect(told[0]?.failure?.seen).toMatchObject({ command: 'daemon -t' })
+    expect(told[0]?.failure?.seen).toMatchObject({ command: 'daemon -t', status: 78, output: 'a bad word' })
     expect(changes).toEqual([])
     expect(real.text('a.conf')).toBe(was)
     expect(real.mark('a.conf').endsWith('100640')).toBe(true)
