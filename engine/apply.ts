@@ -248,7 +248,7 @@ export class Apply {
   #fail(compiled: CompiledTask, failure: Failure): void {
     const known = this.results.get(compiled)
     const told = known?.outcome === 'failed' ? known.failure! : failure
-    this.results.set(compiled, failed(told, doneOf(this.#recordsOf(compiled))))
+    this.results.set(compiled, failed(told, doneOf(this.#recordsOf(compiled)), known?.notes))
   }
 
   /** Says of every change how far it is known, when the host was lost. */

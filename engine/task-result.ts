@@ -23,9 +23,12 @@ export function skipped(reason: string): TaskResult {
   return { ...bare, outcome: 'skipped', reason }
 }
 
-/** @param changes what was changed before it failed */
-export function failed(failure: Failure, changes: readonly Change[] = []): TaskResult {
-  return { ...bare, outcome: 'failed', failure, changes }
+/**
+ * @param changes what was changed before it failed
+ * @param notes what its decision has noted, which may tell why
+ */
+export function failed(failure: Failure, changes: readonly Change[] = [], notes: readonly string[] = []): TaskResult {
+  return { ...bare, outcome: 'failed', failure, changes, notes }
 }
 
 /** @param changes what attempts before this one have changed, and this one does */

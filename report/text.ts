@@ -94,7 +94,7 @@ export function bodyText(story: Story, options: TextOptions): string {
     const next = story.unreachable[i + 1]?.failure
     failureOn(page, next?.hint === failure.hint ? { ...failure, hint: undefined } : failure, 4)
   }
-  for (const [i, { title, hosts, place, failure, ignored }] of story.failed.entries()) {
+  for (const [i, { title, hosts, place, failure, ignored, changes, notes }] of story.failed.entries()) {
     if (i === 0) page.section(bad(planned ? 'would fail' : 'failed'))
     const at = failure.place ?? place
     page.entry(`${harmless(title)}${ignored ? ' (ignored)' : ''}`, hosts, {
@@ -102,6 +102,9 @@ export function bodyText(story: Story, options: TextOptions): string {
       all: true,
     })
     failureOn(page, failure, 4)
+    for (const text of notes) page.prose(`note: ${harmless(text)}`, 4, page.paint.advice)
+    if (changes.length > 0) page.prose('changed before it failed:', 4, page.paint.changed)
+    for (const change of changes) page.change(harmless(change.label), shown(change.before), shown(change.after), ' ')
   }
   recapOn(page, story, options)
   return page.text

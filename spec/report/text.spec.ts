@@ -107,6 +107,26 @@ coaching-fleet · 3 hosts · 18 tasks · inventory/production.ts
     }
   })
 
+  it('tells what a task had changed before it failed, and what its plan had noted', () => {
+    const half = {
+      outcome: 'failed',
+      failure: failure('No.'),
+      changes: [qdisc],
+      notes: ['x is not there now.'],
+    } as const
+    expect(
+      text([started(), playStarted(), task('web1', 0, 'site', half), finished({ failed: 1 }, { failed: 1 })]),
+    ).toContain(`
+failed
+  site                  web1             plays/web.ts:10
+    No.
+    note: x is not there now.
+    changed before it failed:
+    root                pfifo_fast
+                      → fq_codel limit 10240 target 5ms interval 100ms ecn
+`)
+  })
+
   it('gives first names and a number where many hosts changed, and every name where they failed', () => {
     const hosts = Array.from({ length: 47 }, (_, i) => `web${i + 1}`)
     const report = text([
