@@ -109,6 +109,7 @@ describe.each([
     it('what it takes is written, though the program is not there yet', async () => {
       await done(dropIn.section('Service', { LimitNOFILE: 65_536 }))
       await done(systemdUnit('lab-later.service').section('Service', { ExecStart: '/opt/not-there-yet' }))
+      expect(await on('systemctl show -P LoadState lab-later')).toBe('loaded')
     })
   })
 
