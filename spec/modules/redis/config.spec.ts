@@ -482,6 +482,7 @@ describe('redisConfig()', () => {
 describe.each(realShells)('the included files, in $title', ({ name, there }) => {
   it.runIf(there)('are followed with their patterns, and tell no other line', async () => {
     const real = new Real(name)
+    const host = real.host()
     try {
       const { writeFileSync, mkdirSync } = await import('node:fs')
       mkdirSync(real.path('pre.d'))
@@ -494,16 +495,17 @@ describe.each(realShells)('the included files, in $title', ({ name, there }) => 
         real.path('main.conf'),
         `hz 1\ninclude ${real.path('none*.conf')}\ninclude ${real.path('pre.d/*.conf')}\n`,
       )
-      const [result] = await real.host().read([includedLines(real.path('main.conf'), ['hz'])], undefined)
+      const [result] = await host.read([includedLines(real.path('main.conf'), ['hz'])], undefined)
       expect(result).toEqual({
         value: [
           { include: 2, file: real.path('pre.d/a.conf'), line: 2, text: 'HZ 20' },
           { include: 2, file: real.path('deep.conf'), line: 1, text: 'hz 40' },
         ],
       })
-      const [none] = await real.host().read([includedLines(real.path('no.conf'), ['hz'])], undefined)
+      const [none] = await host.read([includedLines(real.path('no.conf'), ['hz'])], undefined)
       expect(none).toEqual({ value: [] })
     } finally {
+      await host.close()
       real.remove()
     }
   })
