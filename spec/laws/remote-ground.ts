@@ -47,7 +47,7 @@ export class Folders {
 
   async close(): Promise<void> {
     await this.#host.close()
-    this.#real.remove()
+    await this.#real.remove()
   }
 }
 

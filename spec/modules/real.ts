@@ -7,6 +7,7 @@ import { shape } from '../../dsl/shape.ts'
 import type { TaskList } from '../../dsl/task.ts'
 import type { Event } from '../../engine/events.ts'
 import { fleet } from '../../engine/fleet.ts'
+import type { Host } from '../../engine/host.ts'
 import { RemoteHost } from '../../engine/remote-host.ts'
 import { Folder, type ShellName, shells } from '../connection/shells.ts'
 
@@ -23,6 +24,7 @@ const play = shape({ groups: {} }).play('real').hosts('all')
 export class Real {
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), "fleetplay it's real ")))
   readonly tools: Folder
+  #host: RemoteHost | undefined
 
   constructor(shell: ShellName) {
     this.tools = new Folder(shell)
@@ -52,9 +54,29 @@ export class Real {
     return new RemoteHost('here', () => Promise.resolve(this.tools.connection()), options)
   }
 
+  /** One session for all runs: a login and its greeting cost more than what most of them do. */
+  #standing(): Host {
+    const host = (this.#host ??= this.host())
+    return {
+      name: host.name,
+      get trips() {
+        return host.trips
+      },
+      facts: (as) => host.facts(as),
+      read: (resources, as) => host.read(resources, as),
+      apply: (steps, as) => host.apply(steps, as),
+      ask: (view) => host.ask(view),
+      pause: (seconds) => host.pause(seconds),
+      react: (handlers, as) => host.react(handlers, as),
+      close: async () => {},
+    }
+  }
+
   async run(tasks: TaskList, { check = false } = {}) {
     const events: Event[] = []
-    const host = this.host()
+    const host = this.#standing()
+    await host.facts(undefined)
+    const greeted = host.trips
     await fleet({
       plays: play.tasks(tasks),
       hosts: [{ name: 'here', address: 'here', groups: [], carrier: 'local', ssh: {}, become: 'sudo', vars: {} }],
@@ -67,9 +89,11 @@ export class Real {
       emit: (event) => events.push(event),
       stopping: () => false,
     })
+    if (events.some(({ type }) => type === 'unreachable')) this.#host = undefined
     const told = events.filter((event) => event.type === 'task')
     return {
-      trips: host.trips,
+      /** Beside the greeting. */
+      trips: host.trips - greeted,
       told,
       events,
       outcomes: told.map(({ outcome }) => outcome),
@@ -80,7 +104,8 @@ export class Real {
     }
   }
 
-  remove(): void {
+  async remove(): Promise<void> {
+    await this.#host?.close()
     rmSync(this.root, { recursive: true, force: true })
     this.tools.remove()
   }

@@ -21,7 +21,7 @@ describe.each(realShells)('with $title', ({ name, there }) => {
   })
   afterAll(async () => {
     await host?.close()
-    real?.remove()
+    await real?.remove()
   })
 
   const text = (content: string, mode = '0644'): FileState => ({

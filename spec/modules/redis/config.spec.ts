@@ -506,7 +506,7 @@ describe.each(realShells)('the included files, in $title', ({ name, there }) => 
       expect(none).toEqual({ value: [] })
     } finally {
       await host.close()
-      real.remove()
+      await real.remove()
     }
   })
 })
