@@ -140,7 +140,7 @@ describe.each(realShells)('files by $title', ({ name: shell, there }) => {
       const host = tools.host()
       const [a, b, c] = await host.read(places, undefined)
       await host.close()
-      tools.remove()
+      await tools.remove()
       // Where cat said that something was wrong, a length that is not as it was is no answer.
       expect(a).toMatchObject({ failure: { message: `${real.path('a')} could not be read.` } })
       expect(b).toMatchObject({
@@ -159,7 +159,7 @@ describe.each(realShells)('files by $title', ({ name: shell, there }) => {
     const host = tools.host()
     const results = await host.read(places, undefined)
     await host.close()
-    tools.remove()
+    await tools.remove()
     expect(results).toMatchObject([{ value: { type: 'absent' } }, { value: { content: { text: 'two\nlines\n' } } }])
   })
 
@@ -180,7 +180,7 @@ describe.each(realShells)('files by $title', ({ name: shell, there }) => {
     await host.close()
     // One more cat is the batch's own.
     expect(tools.text('calls')).toBe('stat\ncat\ncat\n')
-    tools.remove()
+    await tools.remove()
   })
 })
 
