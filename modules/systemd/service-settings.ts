@@ -1,7 +1,7 @@
 /** What a service may take and do, in the settings of systemd.service(5), systemd.exec(5) and systemd.resource-control(5). */
 
 import { pathProblem } from '../../dsl/host-path.ts'
-import type { Bytes, Duration, Parsed } from '../../dsl/units.ts'
+import { type Bytes, bytes, type Duration, type Parsed } from '../../dsl/units.ts'
 import { holdsSecret, namesSecret } from '../../shell/secret-text.ts'
 import { environmentValue } from './command-line.ts'
 import { memory, timeSpan } from './quantity.ts'
@@ -11,7 +11,7 @@ import { literal, type SettingValue, type Settings } from './unit-file.ts'
 export type RestartPolicy = 'no' | 'on-failure' | 'always' | 'on-success' | 'on-abnormal' | 'on-abort' | 'on-watchdog'
 
 export interface ServiceLimits {
-  /** The memory of all its processes together; where they need more, the kernel ends them. */
+  /** The memory of all its processes together, from 1 MiB; where they need more, the kernel ends them. */
   readonly memoryMax?: Bytes
   /** Processes and threads together. */
   readonly tasksMax?: number
@@ -39,7 +39,7 @@ export function restartSettings(policy: RestartPolicy, after: Duration | undefin
 export function limitSettings(limits: ServiceLimits): Said {
   const { memoryMax, tasksMax, cpuQuota, timeoutStart, timeoutStop, runtimeMax } = limits
   return {
-    ...(memoryMax === undefined ? {} : { MemoryMax: memory(memoryMax) }),
+    ...(memoryMax === undefined ? {} : { MemoryMax: memoryLimit(memoryMax) }),
     ...(tasksMax === undefined ? {} : { TasksMax: tasks(tasksMax) }),
     ...(cpuQuota === undefined ? {} : { CPUQuota: share(cpuQuota) }),
     ...(timeoutStart === undefined ? {} : { TimeoutStartSec: timeSpan(timeoutStart) }),
@@ -100,6 +100,16 @@ const sandbox: Settings = {
   RestrictSUIDSGID: true,
   LockPersonality: true,
   SystemCallArchitectures: 'native',
+}
+
+/** systemd takes any: below this no program gets as far as its first line, and what starts it may wait for ever. */
+const leastMemory = 1024 ** 2
+
+function memoryLimit(amount: Bytes): Parsed<string> {
+  const size = bytes(amount)
+  return typeof size === 'number' && size > 0 && size < leastMemory
+    ? { problem: `memoryMax: nothing runs in ${JSON.stringify(amount)}: it takes 1 MiB and more, such as 64MiB` }
+    : memory(amount)
 }
 
 function tasks(count: number): Parsed<number> {

@@ -174,6 +174,10 @@ WantedBy=multi-user.target
     [worker.limits({ timeoutStart: '0s' }), /limits: "0s" is no time at all/],
     [worker.limits({ tasksMax: 0.5 }), /limits: tasksMax takes a whole number from 1, not 0.5/],
     [worker.limits({ memoryMax: 0 }), /limits: nothing runs in 0 bytes/],
+    // A host on which it was tried hung for ever.
+    [worker.limits({ memoryMax: '1KiB' }), /limits: memoryMax: nothing runs in "1KiB": it takes 1 MiB and more/],
+    [worker.limits({ memoryMax: 1024 ** 2 - 1 }), /limits: memoryMax: nothing runs in 1048575: it takes 1 MiB/],
+    [worker.limits({ tasksMax: 0 }), /limits: tasksMax takes a whole number from 1, not 0/],
     [worker.limits({ cpuQuota: '0%' }), /limits: cpuQuota takes a share of a processor such as 50%, not "0%"/],
     [worker.environment({ 'A B': 'x' }), /environment: "A B" is not the name of a variable/],
     [worker.environment({ CRM_API_KEY: 'x' }), /environment: CRM_API_KEY would be readable by everybody/],
