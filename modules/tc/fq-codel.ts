@@ -21,7 +21,7 @@ export interface FqCodelOptions {
   readonly limit?: number
   /** Queues, up to 65536. A change replaces the qdisc by a new one, in one step. @default 1024 */
   readonly flows?: number
-  /** Delay in the queue that is let be. @default 5ms */
+  /** Delay in the queue that is let be; below the interval. @default 5ms */
   readonly target?: Duration
   /** Time in which the delay must have been below the target once. @default 100ms */
   readonly interval?: Duration
@@ -85,7 +85,19 @@ export function parseFqCodel(options: FqCodelOptions): Said<FqCodel> {
     dropBatch: whole(1, largestCount),
     ceThreshold: time,
   }
-  return parseParameters('fq_codel', parsers, options)
+  const said = parseParameters<FqCodel>('fq_codel', parsers, options)
+  return said.problems.length > 0 ? said : { ...said, problems: timesProblems(said.wish) }
+}
+
+/** The delay must have been below the target once in every interval, which a target as long as that says nothing of. */
+function timesProblems(wish: Partial<FqCodel>): readonly string[] {
+  const { target, interval } = { ...fqCodelDefaults, ...wish }
+  if (target < interval) return []
+  const told = (name: 'target' | 'interval', us: number) =>
+    `the ${name} ${wish[name] === undefined ? 'is by default' : 'is'} ${showMicros(us)}`
+  return [
+    `target: CoDel needs one below the interval, some 5 to 10 % of it: ${told('target', target)}, ${told('interval', interval)}`,
+  ]
 }
 
 export const fqCodel: Discipline<FqCodel> = {

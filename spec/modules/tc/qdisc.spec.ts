@@ -61,6 +61,17 @@ describe('tcQdisc()', () => {
     expect(problems(tcQdisc('eth0').fqCodel(options))).toEqual([`tcQdisc eth0: ${problem}`])
   })
 
+  it.each<[FqCodelOptions, string]>([
+    [{ target: '100ms', interval: '5ms' }, 'the target is 100ms, the interval is 5ms'],
+    [{ target: '100ms' }, 'the target is 100ms, the interval is by default 100ms'],
+    [{ interval: '5ms' }, 'the target is by default 5ms, the interval is 5ms'],
+  ])('refuses %j, whose target is not below the interval', (options, seen) => {
+    expect(problems(tcQdisc('eth0').fqCodel(options))).toEqual([
+      `tcQdisc eth0: target: CoDel needs one below the interval, some 5 to 10 % of it: ${seen}`,
+    ])
+    expect(problems(tcQdisc('eth0').fqCodel({ target: '99ms' }))).toEqual([])
+  })
+
   it('refuses a parameter that fq_codel does not have', () => {
     const typed = () => {
       // @ts-expect-error -- a number of microseconds is no time
