@@ -72,6 +72,22 @@ export abstract class Observation<T = unknown> extends Task {
     return []
   }
 
+  /** Cannot be said: nothing that it does would ever set a handler off. */
+  override notify(..._handlers: readonly never[]): this {
+    return this.wrong(
+      'notify: an observation changes nothing, so it notifies nobody',
+      'Say notify() of the task that makes the change.',
+    )
+  }
+
+  /** Cannot be said: there is no write to put back. */
+  override guardedBy(_guard: never): this {
+    return this.wrong(
+      'guardedBy: an observation changes nothing, so there is nothing to put back',
+      'Say guardedBy() of the task that makes the change.',
+    )
+  }
+
   /** Tells what is not as expected, and does not fail the host for it. */
   warn(): this {
     return this.with<Observation<T>>({ onlyWarns: true })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { configTest } from '../../dsl/guard.ts'
 import { type FromOutside, Observation, type Observed } from '../../dsl/observation.ts'
 import { want } from '../../dsl/resource.ts'
 import { changed, Task } from '../../dsl/task.ts'
@@ -7,6 +8,8 @@ import type { HttpAnswer } from '../../probe/http.ts'
 import { textReport } from '../../report/text.ts'
 import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
+import { restart } from '../../modules/service.ts'
+import { sh } from '../../shell/script.ts'
 import { cell } from './cell.ts'
 
 /** Compares a cell's two readings. */
@@ -57,6 +60,18 @@ const told = ({ observations }: Awaited<ReturnType<typeof run>>) =>
   observations.map(({ host, task, outcome, says, reason }) => `${host} ${task.title} ${outcome}: ${says || reason}`)
 
 describe('an observation', () => {
+  it('notifies nobody and has nothing to put back, which is told before any connection', () => {
+    const watch = new Watch('a')
+    // @ts-expect-error -- nothing that it does would set a handler off
+    const notifies = watch.notify(restart('nginx'))
+    // @ts-expect-error -- it writes nothing
+    const guarded = watch.guardedBy(configTest('sshd -t', sh`sshd -t`))
+    expect([notifies, guarded].map(({ problems }) => problems.map(({ code, message }) => [code, message]))).toEqual([
+      [['E_PLAY_INVALID', 'notify: an observation changes nothing, so it notifies nobody']],
+      [['E_PLAY_INVALID', 'guardedBy: an observation changes nothing, so there is nothing to put back']],
+    ])
+  })
+
   it('is made when the tasks are done and the play has reacted, and changes nothing', async () => {
     const result = await run([new Watch('a'), new Fill()], mockHost('web1'))
     expect(told(result)).toEqual(['web1 watch a ok: x → x'])
