@@ -13,10 +13,6 @@ const web = {
   ...base,
   'version:nginx': '1.30.6',
   'version:haproxy': '3.2.26',
-  'file:/etc/php/8.4/fpm/php-fpm.conf': packaged(
-    '[global]\npid = /run/php/php8.4-fpm.pid\n;process_control_timeout = 0\n',
-  ),
-  'file:/etc/php/8.4/fpm/pool.d/www.conf': packaged('[www]\nuser = www-data\nlisten = /run/php/php8.4-fpm.sock\n'),
   'file:/srv/wordpress/wp-config.php': packaged("<?php\nrequire_once __DIR__ . '/wp-settings.php';\n"),
 }
 

@@ -32,8 +32,6 @@ const web1 = () =>
   })
     .has(nginxVersion, '1.30.6')
     .has(fileAt('/etc/hosts'), packaged('127.0.0.1 localhost\n'))
-    .has(fileAt('/etc/php/8.4/fpm/php-fpm.conf'), packaged('[global]\n;process_control_timeout = 0\n'))
-    .has(fileAt('/etc/php/8.4/fpm/pool.d/www.conf'), packaged('[www]\nlisten = /run/php/php8.4-fpm.sock\n'))
     .has(fileAt('/srv/wordpress/wp-config.php'), packaged("<?php\nrequire_once __DIR__ . '/wp-settings.php';\n"))
 
 const db1 = () =>

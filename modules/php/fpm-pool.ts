@@ -4,8 +4,9 @@ import { look, want, type Wish } from '../../dsl/resource.ts'
 import { type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
 import type { FileState } from '../../probe/file.ts'
 import { directoryOf, needsDirectory } from '../file.ts'
-import { edited, editedFile } from '../text-file.ts'
+import { edited } from '../text-file.ts'
 import { fpmGuard } from './config-test.ts'
+import { poolFile } from './fpm-files.ts'
 import { settingOf, withSettings } from './ini-sections.ts'
 import type { IniValue } from './ini-value.ts'
 import { nameProblem, type PhpVersion, poolPath, versionProblem } from './layout.ts'
@@ -99,7 +100,7 @@ export class PhpFpmPool extends Task implements PhpFpmPoolStart {
   }
 
   get wishes(): readonly Wish[] {
-    const place = editedFile(this.path)
+    const place = poolFile(this.version, this.pool, this.path)
     const guard = fpmGuard(this.version)
     if (this.isAbsent) return [want<FileState>(place, { type: 'absent' }, { guard })]
     return [
@@ -113,7 +114,7 @@ export class PhpFpmPool extends Task implements PhpFpmPoolStart {
   override judge(reading: Reading): readonly Verdict[] {
     if (this.isAbsent) return []
     if (needsDirectory(this.path, reading).length > 0) return [notInstalled(this.version, 'fpm', this.path)]
-    const desired = reading.desired(editedFile(this.path))
+    const desired = reading.desired(poolFile(this.version, this.pool, this.path))
     const text = desired.type === 'file' && 'text' in desired.content ? desired.content.text : ''
     const missing = ['user', 'listen', 'pm', 'pm.max_children'].filter((name) => !settingOf(text, this.pool, name))
     if (missing.length === 0) return []

@@ -13,9 +13,10 @@ import { kernelParameter } from '../kernel-parameter.ts'
 import { listeningSocket, queueLimit, type SocketState, streamAddress } from '../listening-socket.ts'
 import { daemonReload, restart } from '../service.ts'
 import { socketTest } from '../socket-test.ts'
-import { edited, editedFile, textIn } from '../text-file.ts'
+import { edited, textIn } from '../text-file.ts'
 import { unit, unitDetails } from '../unit.ts'
 import { fpmGuard } from './config-test.ts'
+import { globalFile, poolFile } from './fpm-files.ts'
 import { settingOf, withSettings } from './ini-sections.ts'
 import { debianSocket, fpmUnit, globalPath, nameProblem, type PhpVersion, poolPath, versionProblem } from './layout.ts'
 import {
@@ -149,14 +150,14 @@ export class PhpFpm extends Task implements PhpFpmStart {
     const looks = [look(unit(fpmUnit(version))), look(unitDetails(fpmUnit(version)))]
     const listen = (to: string) => {
       const edit = (text: string) => withSettings(text, pool, { listen: to })
-      return want(editedFile(poolAt), (now, as) => mended(poolAt, now, as, edit), { guard })
+      return want(poolFile(version, pool), (now, as) => mended(poolAt, now, as, edit), { guard })
     }
     if (isOff) {
       const isHeld = (now: FileState) => listenOf(poolAt, pool, now) === activated(files.socket)
       const back = (text: string) => withSettings(text, pool, { listen: files.socket })
       return [
         ...looks,
-        want(editedFile(poolAt), (now, as) => (isHeld(now) ? mended(poolAt, now, as, back) : now), { guard }),
+        want(poolFile(version, pool), (now, as) => (isHeld(now) ? mended(poolAt, now, as, back) : now), { guard }),
         want<FileState>(fileAt(dropInAt), { type: 'absent' }),
         want(socketOf(version), released, { whole: 'off' }),
         want<FileState>(fileAt(unitAt), { type: 'absent' }),
@@ -170,7 +171,7 @@ export class PhpFpm extends Task implements PhpFpmStart {
       look(fileAt(alternative)),
       want(fileAt(unitAt), socketUnit(version, files), { guard: socketGuard(version, files) }),
       listen(activated(files.socket)),
-      want(editedFile(globalAt), (now, as) => mended(globalAt, now, as, (text) => patient(text, patience)), {
+      want(globalFile(version), (now, as) => mended(globalAt, now, as, (text) => patient(text, patience)), {
         guard,
       }),
       want(fileAt(folder), (now) => (now.type === 'directory' ? now : directory)),
@@ -201,7 +202,7 @@ export class PhpFpm extends Task implements PhpFpmStart {
       )
     if (isOff) return verdicts
     const path = poolPath(version, pool)
-    const listens = listenOf(path, pool, now(editedFile(path)))
+    const listens = listenOf(path, pool, now(poolFile(version, pool)))
     if (listens !== undefined && listens !== files.socket && listens !== activated(files.socket)) {
       const hint =
         'Say that address as `socket` where it is a path; else have the pool, and its clients, use the path first.'

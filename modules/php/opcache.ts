@@ -6,9 +6,10 @@ import type { FileState } from '../../probe/file.ts'
 import { directoryOf, fileAt, needsDirectory } from '../file.ts'
 import { reload } from '../service.ts'
 import { iniGuard } from './config-test.ts'
+import { globalFile, poolFile } from './fpm-files.ts'
 import { settingOf, settingsOf } from './ini-sections.ts'
 import { isSame } from './ini-value.ts'
-import { globalPath, iniPath, nameProblem, type PhpVersion, poolPath, versionProblem } from './layout.ts'
+import { iniPath, nameProblem, type PhpVersion, poolPath, versionProblem } from './layout.ts'
 import { runningOpcache } from './opcache-read.ts'
 import {
   iniOf,
@@ -105,8 +106,8 @@ export class Opcache extends Task implements OpcacheStart {
     return [
       look(directoryOf(path)),
       look(otherSettings(version, 'fpm')),
-      look(fileAt(poolPath(version, pool))),
-      look(fileAt(globalPath(version))),
+      look(poolFile(version, pool)),
+      look(globalFile(version)),
       want(file, iniState(iniOf(version, settings)), { guard }),
       want(runningOpcache(version, pool), (now) => withOpcache(version, settings, now), {
         whole: iniOf(version, settings),
@@ -132,7 +133,7 @@ export class Opcache extends Task implements OpcacheStart {
     if (impossible) verdicts.push(refuse(...impossible))
     if (now === null) verdicts.push(note(`php${version}-fpm is stopped: what it has is seen when it runs.`))
     else if (reading.changes(place)) {
-      if (!waits(reading.now(fileAt(globalPath(version)))))
+      if (!waits(reading.now(globalFile(version))))
         verdicts.push(note('The reload cuts requests off that are in hand: php-fpm has no process_control_timeout.'))
     } else verdicts.push(...dropped(reading.now(fileAt(path)), wished))
     return verdicts
@@ -142,7 +143,7 @@ export class Opcache extends Task implements OpcacheStart {
 /** What the pool says for itself wins over every file of settings, whatever the master has. */
 function poolRivals({ id: version, pool, settings }: Opcache, { now }: Reading): readonly Verdict[] {
   const path = poolPath(version, pool)
-  const file = now(fileAt(path))
+  const file = now(poolFile(version, pool))
   if (file.type !== 'file' || !('text' in file.content)) return []
   const wished = iniOf(version, settings)
   return settingsOf(file.content.text, pool).flatMap(({ key, value, line }) => {

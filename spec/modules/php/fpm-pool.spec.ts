@@ -50,6 +50,16 @@ describe('phpFpmPool()', () => {
     expect((await run(task, host)).recap.tasks).toMatchObject({ ok: 1, changed: 0 })
   })
 
+  it('finds the pool of Debian on a host of which nothing is said, and no other one', async () => {
+    const bare = mockHost('web1')
+    expect((await run(phpFpmPool('8.4', 'www').set({ 'pm.max_children': 9 }), bare)).hosts).toEqual({ web1: 'changed' })
+    const written = text(bare)!
+    expect(settingOf(written, 'www', 'pm.max_children')).toBe('9')
+    // What it says beside that is what Debian's says.
+    for (const name of ['user', 'group', 'listen', 'listen.owner', 'listen.group', 'pm', 'pm.max_spare_servers'])
+      expect(settingOf(written, 'www', name), name).toBe(settingOf(stock, 'www', name))
+  })
+
   it('takes settings out, and leaves the comments that show them', async () => {
     const host = web(`${stock}php_admin_value[memory_limit] = 1G\n`)
     await run(phpFpmPool('8.4', 'www').without('php_admin_value[memory_limit]', 'pm.max_requests'), host)
@@ -78,7 +88,7 @@ describe('phpFpmPool()', () => {
   })
 
   it('makes a pool that is not there, and refuses one without which php-fpm would not start', async () => {
-    const bare = mockHost('web1')
+    const bare = mockHost('web1').has(fileAt(path), { type: 'absent' })
     const made = phpFpmPool('8.4', 'www').set({
       user: 'www-data',
       listen: '/run/a',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Task } from '../../../dsl/task.ts'
-import { file as fileTask, phpFpm, phpFpmPool, sysctl } from '../../../index.ts'
+import { aptPackage, file as fileTask, phpFpm, phpFpmPool, sysctl } from '../../../index.ts'
 import { fileAt } from '../../../modules/file.ts'
 import { kernelParameter } from '../../../modules/kernel-parameter.ts'
 import { listeningSocket } from '../../../modules/listening-socket.ts'
@@ -185,6 +185,15 @@ WantedBy=sockets.target
     expect((await plan(phpFpm('8.4').socketActivation({ socket: '/run/a.sock' }), web('/run/a.sock'))).outcome).toBe(
       'changed',
     )
+  })
+
+  it('is done on a host of which nothing is said, once php-fpm is installed', async () => {
+    const host = mockHost('web1')
+    const tasks = [aptPackage('php8.4-fpm'), activation]
+    expect((await run(tasks, host)).hosts).toEqual({ web1: 'changed' })
+    expect(settingOf(text(host, pool)!, 'www', 'listen')).toBe(`${path}.activated`)
+    expect(text(host, global)).toContain('\nprocess_control_timeout = 10s\n')
+    expect((await run(tasks, host)).recap.tasks).toMatchObject({ ok: 2, changed: 0 })
   })
 
   it('refuses a host without php-fpm, or without the pool', async () => {
