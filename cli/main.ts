@@ -22,9 +22,9 @@ export async function main(argv: readonly string[]): Promise<ExitStatus> {
       .exitOverride()
       .configureOutput({ outputError: (text) => complaint.push(text) })
   }
-  // `play list | head`: nobody reads any more, which is no mistake.
+  // `play list | head`: nobody reads any more, which is no mistake; and a run that is under way goes on to its end.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitStatus.fine)
+    if (error.code !== 'EPIPE') throw error
   })
   try {
     await program.parseAsync(argv, { from: 'user' })

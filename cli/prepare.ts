@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import { select } from '../dsl/pattern.ts'
 import type { CompiledTask } from '../engine/compile.ts'
-import { aim, type Stages } from '../engine/aim.ts'
+import { aim, type Stages, unknownTerm } from '../engine/aim.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
 import { type LoadedInventory, type LoadedPlay, loadInventory, loadPlay, playsOf } from './load.ts'
@@ -111,11 +111,7 @@ export function chosenHosts(pattern: string, { hosts, inventory }: PreparedInven
   const { hosts: chosen, unknown } = select(pattern, hosts, groups)
   if (unknown.length === 0 && chosen.length > 0) return chosen
   const names = [...groups, ...hosts.map(({ name }) => name)]
-  const failures = unknown.map((term) => {
-    const close = nearest(term, names)
-    const hint = close ? `Did you mean ${close}?` : `There are: ${names.join(', ')}.`
-    return new Failure('E_PATTERN', `${term} matches no host and no group of the inventory.`, { hint })
-  })
+  const failures = unknown.map((term) => unknownTerm(term, term, names))
   throw new Mistakes(
     failures.length > 0 ? failures : [new Failure('E_PATTERN', `${pattern} leaves no host of the inventory.`)],
   )

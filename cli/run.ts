@@ -130,6 +130,10 @@ function againCommand(name: string, hosts: readonly string[], options: RunOption
     hosts.join(','),
     ...options.tags.flatMap((tag) => ['--tags', tag]),
     ...options.skipTags.flatMap((tag) => ['--skip-tags', tag]),
+    ...(options.user === undefined ? [] : ['-u', options.user]),
+    ...(options.privateKey === undefined ? [] : ['--private-key', options.privateKey]),
+    ...(options.becomePasswordFile === undefined ? [] : ['--become-password-file', options.becomePasswordFile]),
+    ...(options.askBecomePass ? ['--ask-become-pass'] : []),
     ...Object.entries(options.extraVars).flatMap(([variable, value]) => ['-e', `${variable}=${value}`]),
   ]
   return words.map(quote).join(' ')

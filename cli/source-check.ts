@@ -130,6 +130,11 @@ function inPlainWords(text: string, node: Node | undefined): readonly [string, s
   const [, unfinished] = /Type '([^']+)' is not assignable to type '[^']*\bTask\b/.exec(text) ?? []
   if (unfinished) {
     const start = unfinished.replace(/<.*/, '')
+    if (start === 'Handler')
+      return [
+        'A handler is no task: it runs where a task notifies it.',
+        'Say .notify(…) on the task whose change it reacts to.',
+      ]
     return [
       'This is no task: its chain is not finished.',
       `It is still a ${start}; the editor offers the rest after a dot.`,

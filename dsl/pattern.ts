@@ -50,7 +50,7 @@ export function select<H extends Named>(
     if (found.length === 0 && term !== 'all' && !groups.includes(term)) unknown.push(term)
     return new Set(found)
   }
-  const terms = pattern.split(/[:,]/).filter(Boolean)
+  const terms = pattern.split(/[:,]/)
   const chosen = new Set(terms.filter((t) => !/^[&!]/.test(t)).flatMap((t) => [...matching(t)]))
   const base = terms.every((t) => /^[&!]/.test(t)) ? new Set(hosts) : chosen
   const kept = terms.filter((t) => t.startsWith('&')).map((t) => matching(t.slice(1)))
@@ -61,6 +61,7 @@ export function select<H extends Named>(
   }
 }
 
+/** A bracket that is not closed, and a range that ends before it begins, match nothing. */
 function isGlob(term: string, name: string): boolean {
   if (!/[*?[]/.test(term)) return false
   const source = term
@@ -68,5 +69,9 @@ function isGlob(term: string, name: string): boolean {
     .replaceAll('*', '.*')
     .replaceAll('?', '.')
     .replaceAll('[!', '[^')
-  return new RegExp(`^${source}$`).test(name)
+  try {
+    return new RegExp(`^${source}$`).test(name)
+  } catch {
+    return false
+  }
 }

@@ -89,7 +89,11 @@ function limited(
   return new Set(hosts)
 }
 
-function unknownTerm(where: string, term: string, names: readonly string[]): Failure {
+export function unknownTerm(where: string, term: string, names: readonly string[]): Failure {
+  if (term === '') {
+    const hint = 'A variable of the shell that is not set? For all hosts, say all.'
+    return new Failure('E_PATTERN', 'A pattern of hosts is empty, or has an empty part.', { hint })
+  }
   const close = nearest(term, names)
   const hint = close ? `Did you mean ${close}?` : `There are: ${names.join(', ')}.`
   return new Failure('E_PATTERN', `${where} matches no host and no group of the inventory.`, { hint })

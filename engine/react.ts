@@ -12,6 +12,8 @@ export interface Due {
   /** Titles of the tasks that notified it. */
   readonly because: readonly string[]
   readonly as: As
+  /** The host's record of it, where an earlier run left it. */
+  readonly record?: string
 }
 
 export interface RefusedReaction {
@@ -47,9 +49,10 @@ export function dueHandlers(changed: readonly CompiledTask[], left: readonly Due
 export function leftPending(users: readonly As[], world: World): readonly Due[] {
   return users.flatMap((as) => {
     const { result } = world.get(pendingReactions(as))
-    return Object.values('value' in result ? (result.value as Pending) : {}).map((one) => {
+    return Object.entries('value' in result ? (result.value as Pending) : {}).map(([record, one]) => {
       const since = one.since.replace(/T(\d+:\d+).*/, ' $1 UTC')
-      return { handler: handlerOf(one), because: one.because.map((title) => `${title} (pending since ${since})`), as }
+      const because = one.because.map((title) => `${title} (pending since ${since})`)
+      return { handler: handlerOf(one), because, as, record }
     })
   })
 }
@@ -87,7 +90,7 @@ export async function react(host: Host, due: readonly Due[], tell: TellReaction)
         const end = ends[i]!
         waiting.delete(one)
         fine &&= end === 'done'
-        tell(one, end === 'done' ? 'done' : 'failed', end instanceof Failure ? end : undefined)
+        tell(one, end === 'done' ? 'done' : 'failed', end instanceof Failure ? triedAgain(end, one) : undefined)
       })
     }
   } catch (error) {
@@ -95,6 +98,14 @@ export async function react(host: Host, due: readonly Due[], tell: TellReaction)
     throw error
   }
   return fine
+}
+
+/** Whoever sees an old reaction fail in a play that has nothing to do with it must know how to be rid of it. */
+function triedAgain(failure: Failure, { record }: Due): Failure {
+  if (record === undefined) return failure
+  const { code, message, place, seen, cause } = failure
+  const hint = `An earlier run left it to be done, and every run tries it until it succeeds. To give it up, remove pending/${record}.json of /var/lib/fleetplay on the host.`
+  return new Failure(code, message, { place, seen, cause, hint })
 }
 
 /** Tells reactions that are lost with their host. */

@@ -16,7 +16,12 @@ export interface Entry {
 export type ChangeEntry = Entry & Pick<Of<'task'>, 'changes' | 'notes' | 'irreversible'>
 export type NoteEntry = Entry & Pick<Of<'task'>, 'notes'>
 export type FailureEntry = Entry &
-  Pick<Of<'task'>, 'changes' | 'notes'> & { readonly failure: FailureData; readonly ignored: boolean }
+  Pick<Of<'task'>, 'changes' | 'notes'> & {
+    readonly failure: FailureData
+    readonly ignored: boolean
+    /** What a reaction that failed was due for. */
+    readonly because: readonly string[]
+  }
 export type ReactionEntry = Entry & { readonly because: readonly string[] }
 export type ObservationEntry = Entry & Pick<Of<'observation'>, 'says' | 'table' | 'files' | 'failure'>
 export type UnreachableEntry = Entry & { readonly failure: FailureData; readonly task: TaskInfo | undefined }
@@ -142,7 +147,8 @@ export class Story {
       this.#changed.add({ title, place: task.place, changes, notes, irreversible }, host, order)
     if (outcome === 'ok' && notes.length > 0) this.#noted.add({ title, place: task.place, notes }, host, order)
     if (outcome === 'skipped') this.#skipped.add({ title, place: task.place, reason: reason ?? '' }, host, order)
-    if (failure) this.#failed.add({ title, place: task.place, failure, ignored, changes, notes }, host, order)
+    if (failure)
+      this.#failed.add({ title, place: task.place, failure, ignored, changes, notes, because: [] }, host, order)
   }
 
   #addObservation({
@@ -167,13 +173,13 @@ export class Story {
         order,
       )
     if (outcome === 'failed' && failure)
-      this.#failed.add({ title, place, failure, ignored, changes: [], notes: [] }, host, order)
+      this.#failed.add({ title, place, failure, ignored, changes: [], notes: [], because: [] }, host, order)
   }
 
   #addReaction({ play, host, handler, because, failure }: Of<'reaction'>): void {
     // After the tasks of its play.
     const order = [this.#plays.indexOf(play), Number.MAX_SAFE_INTEGER]
-    const nothing = { ignored: false, changes: [], notes: [] }
+    const nothing = { ignored: false, changes: [], notes: [], because }
     if (failure) this.#failed.add({ title: handler, place: failure.place, failure, ...nothing }, host, order)
     else this.#reacted.add({ title: handler, place: undefined, because }, host, order)
   }

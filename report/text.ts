@@ -94,13 +94,15 @@ export function bodyText(story: Story, options: TextOptions): string {
     const next = story.unreachable[i + 1]?.failure
     failureOn(page, next?.hint === failure.hint ? { ...failure, hint: undefined } : failure, 4)
   }
-  for (const [i, { title, hosts, place, failure, ignored, changes, notes }] of story.failed.entries()) {
+  for (const [i, { title, hosts, place, failure, ignored, changes, notes, because }] of story.failed.entries()) {
     if (i === 0) page.section(bad(planned ? 'would fail' : 'failed'))
     const at = failure.place ?? place
     page.entry(`${harmless(title)}${ignored ? ' (ignored)' : ''}`, hosts, {
       beside: at ? told(at, options.folder) : '',
       all: true,
     })
+    if (because.length > 0)
+      page.prose(`because of ${because.map((title) => harmless(title)).join(', ')}`, 4, page.paint.faint)
     failureOn(page, failure, 4)
     for (const text of notes) page.prose(`note: ${harmless(text)}`, 4, page.paint.advice)
     if (changes.length > 0) page.prose('changed before it failed:', 4, page.paint.changed)

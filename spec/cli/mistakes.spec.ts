@@ -79,6 +79,18 @@ describe('what is misspelt', () => {
     expect(existsSync(join(folder, '.play'))).toBe(false)
   })
 
+  it.each([
+    ['', 'A pattern of hosts is empty, or has an empty part.'],
+    ['web1,', 'A pattern of hosts is empty, or has an empty part.'],
+    ['web[1', 'web[1 matches no host and no group of the inventory.'],
+    ['web[2-1]', 'web[2-1] matches no host and no group of the inventory.'],
+  ])('is told of --limit %j, which is never all hosts', async (limit, words) => {
+    const { play } = project()
+    const { status, stderr } = await play(['run', 'hello', '--limit', limit])
+    expect([status, stderr]).toEqual([4, expect.stringContaining(words)])
+    expect((await play(['exec', limit, '--', 'true'])).status).toBe(4)
+  })
+
   it('is told in a play with its lines, and in an inventory', async () => {
     const { play } = project({
       'plays/hello.ts': hello

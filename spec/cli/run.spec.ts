@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { project, sandbox } from './project.ts'
 
@@ -130,6 +132,14 @@ export default fleet.play('nothing').hosts('web').tasks([])
     const unreachable = await play(['run', 'nothing'])
     expect(unreachable.status).toBe(3)
     expect(unreachable.stdout).toContain('unreachable\n  away\n    /nowhere/at/all: there is no such command here')
+  })
+
+  it('are those of the whole run, though nobody reads what it tells any more', async () => {
+    const { play, folder } = project()
+    const told = `{ node ${join(import.meta.dirname, '../../cli/play.js')} run hello --output json; echo $? >status; } | head -c 1`
+    await promisify(execFile)('sh', ['-c', told], { cwd: folder })
+    expect(readFileSync(join(folder, 'status'), 'utf8')).toBe('0\n')
+    expect((await play(['run', 'hello'])).stdout).toContain('changed 0')
   })
 
   it('are 130 where it was interrupted, after what was begun was finished', async () => {

@@ -51,6 +51,17 @@ describe('a reaction that a host owes', () => {
     expect(await run(task, host)).toBeConverged()
   })
 
+  it('says where it comes from and how to be rid of it, where it fails in a play that has nothing to do with it', async () => {
+    const host = mockHost('web1').fails(restart, broken)
+    await run(task, host)
+    const other = await run(fill('other', 'y'), host)
+    const [{ because, failure }] = other.reactions as [(typeof other.reactions)[0]]
+    expect(because).toEqual([expect.stringMatching(/^fill a \(pending since /)])
+    expect(failure?.hint).toMatch(
+      /To give it up, remove pending\/[0-9a-f]{24}\.json of \/var\/lib\/fleetplay on the host\.$/,
+    )
+  })
+
   it('is not lost with the host, and any play does it', async () => {
     const host = losing(mockHost('web1'), 'react', 1)
     const lost = await run(task, host)
