@@ -10,6 +10,7 @@ import {
   editedFile,
   endOf,
   linesOf,
+  mayCreate,
   type Placement,
   placementProblem,
   type TextLine,
@@ -107,7 +108,7 @@ export class Block extends Task implements BlockStart {
     }
     const { create = false } = options
     const withIt = (text: string) => withBlock(text, name, wished, { style, ...options })
-    const present = want(place, (now, as) => edited(path, now, as, create, withIt))
+    const present = want(place, (now, as) => edited(path, now, as, create, withIt, mayCreate))
     return create ? [look(directoryOf(path)), present] : [present]
   }
 

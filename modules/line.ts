@@ -11,6 +11,7 @@ import {
   lineProblem,
   linesOf,
   matches,
+  mayCreate,
   patternProblem,
   type Placement,
   placementProblem,
@@ -110,7 +111,7 @@ export class Line extends Task implements LineStart {
     }
     const { create = false } = rule.options
     const withIt = (text: string) => withLine(text, rule.text, rule.options)
-    const present = want(place, (now, as) => edited(path, now, as, create, withIt))
+    const present = want(place, (now, as) => edited(path, now, as, create, withIt, mayCreate))
     return create ? [look(directoryOf(path)), present] : [present]
   }
 

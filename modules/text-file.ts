@@ -36,16 +36,23 @@ export function editedFile(path: string): Resource<FileState> {
   }
 }
 
-/** The state of a file after an edit of its text; a file that is not there is made from nothing, where that is said. */
+/** The remedy of a task that takes `{ create: true }`, where its file is not there. */
+export const mayCreate = 'Make it first, or say { create: true }.'
+
+/**
+ * The state of a file after an edit of its text; a file that is not there is made from nothing, where that is said, and
+ * else refused with the remedy of the task, which knows what options it has.
+ */
 export function edited(
   path: string,
   now: FileState,
   { user, group }: Identity,
   create: boolean,
   edit: (text: string) => string,
+  remedy = `Make it in an earlier task: file('${path}').content(…)`,
 ): FileState {
   if (now.type === 'absent') {
-    if (!create) throw refused(`${path} does not exist.`, 'Make it first, or say { create: true }.')
+    if (!create) throw refused(`${path} does not exist.`, remedy)
     return { type: 'file', content: written(path, edit('')), mode: '0644', owner: user, group }
   }
   const text = textIn(path, now)

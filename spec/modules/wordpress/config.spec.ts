@@ -70,7 +70,10 @@ describe('wpConfig', () => {
 
   it('is refused where there is no file', async () => {
     const { tasks } = await run(cron, mockHost('web1'))
-    expect(tasks[0]!.failure).toMatchObject({ message: `${path} does not exist.` })
+    expect(tasks[0]!.failure).toMatchObject({
+      message: `${path} does not exist.`,
+      hint: `Make it in an earlier task: file('${path}').content(…)`,
+    })
   })
 
   it.each([
