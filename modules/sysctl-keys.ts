@@ -2,6 +2,7 @@
 
 import { type Bytes, bytes, type Parsed } from '../dsl/units.ts'
 import { isProblem } from '../dsl/variable.ts'
+import { nearest } from '../errors/suggest.ts'
 
 /** What a key takes. */
 interface Kind<V> {
@@ -119,7 +120,14 @@ export function kindOf(key: string): Kind<unknown> | undefined {
 
 /** The value of a key as the kernel prints it. */
 export function parseValue(key: string, value: unknown): Parsed<string> {
-  return (kindOf(key) ?? anything).parse(value)
+  const kind = kindOf(key)
+  if (kind) return kind.parse(value)
+  const parsed = anything.parse(value)
+  if (!isProblem(parsed)) return parsed
+  // What a well-known key would take, one that is nearly called so was probably meant to take.
+  const meant = nearest(key, Object.keys(wellKnown))
+  const fits = meant !== undefined && !isProblem(kindOf(meant)!.parse(value))
+  return fits ? { problem: `did you mean ${meant}? ${parsed.problem}` } : parsed
 }
 
 /** Runs of blanks as one space: the kernel separates by tabs. */

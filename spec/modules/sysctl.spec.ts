@@ -63,6 +63,11 @@ describe('sysctl()', () => {
     ['kernel.some_key', '0x1000000', '"0x1000000" is read by the kernel as 16777216; write it so'],
     ['kernel.some_key', '010000000', '"010000000" is read by the kernel as 2097152; write it so'],
     ['kernel.some_key', '16M', '"16M" has a unit, which the kernel does not take; give the number itself'],
+    [
+      'net.core.rmem_maxx',
+      '16MiB',
+      'did you mean net.core.rmem_max? "16MiB" has a unit, which the kernel does not take; give the number itself',
+    ],
     ['kernel.some_key', '', '"" is empty'],
     ['kernel.some_key', '3000 # x', '"3000 # x" holds a comment; give the reason as the third argument'],
     ['kernel.some_key', 'a\nb', '"a\\nb" is more than one line'],
