@@ -41,7 +41,7 @@ type Php = Tls | 'root' | 'fastcgi' | 'links'
  * a route that needs more does not compile, and the error names what is missing.
  */
 export interface EarlyHintsStart<Said extends keyof PhpSite = never> {
-  /** @internal */
+  /** What the chain has said: it alone tells the compiler's forms of the chain apart. */
   readonly site: Pick<PhpSite, Said>
 
   /** The names of the site. `*.example.com` is one; a regular expression is not. */
@@ -210,7 +210,10 @@ export class NginxEarlyHints extends Task {
     const { serverNames, certificate, root, fastcgi, links } = this.site
     const isSaid = links.length > 0 || [serverNames, certificate, root, fastcgi].some((each) => each !== undefined)
     if (this.isAbsent) return isSaid ? `nginxEarlyHints ${this.id} cannot be absent and be something` : undefined
-    return this.route ? undefined : `nginxEarlyHints ${this.id} says no route: .hop(), .edge() or .forward()`
+    if (!this.route) return `nginxEarlyHints ${this.id} says no route: .hop(), .edge() or .forward()`
+    return this.route !== 'forward' && links.length === 0
+      ? `nginxEarlyHints ${this.id} has no .preload(): nothing to hint`
+      : undefined
   }
 
   get wishes(): readonly Wish[] {

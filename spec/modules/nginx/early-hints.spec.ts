@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import type { Task } from '../../../dsl/task.ts'
 import { nginxEarlyHints } from '../../../index.ts'
@@ -64,13 +67,31 @@ describe('the chain', () => {
     const noPages = () => tls().hop()
     // @ts-expect-error -- preload is missing
     const noLinks = () => tls().root('/var/www').fastcgi(socket).edge()
+    // @ts-expect-error -- preload is missing
+    const noHints = () => tls().root('/var/www').fastcgi(socket).hop()
     // @ts-expect-error -- tls is missing
     const noTls = () => nginxEarlyHints('a').serverName('a').forward('http://127.0.0.1:3000')
     // @ts-expect-error -- no name
     const noName = () => nginxEarlyHints('a').serverName()
     // @ts-expect-error -- an upstream is a URL
     const noUrl = () => tls().forward('127.0.0.1:3000')
-    expect([noPages, noLinks, noTls, noName, noUrl]).toHaveLength(5)
+    expect([noPages, noLinks, noHints, noTls, noName, noUrl]).toHaveLength(6)
+  })
+
+  it('does not compile so in the declarations of the package either, which leave out what is internal', () => {
+    const path = join(import.meta.dirname, '../../../modules/nginx/early-hints.ts')
+    const { outputText } = ts.transpileDeclaration(readFileSync(path, 'utf8'), {
+      fileName: path,
+      compilerOptions: { stripInternal: true },
+    })
+    expect(outputText).toContain('readonly site: Pick<PhpSite, Said>')
+  })
+
+  it.each(['hop', 'edge'] as const)('has a preload before .%s(), where nobody compiles it too', async (route) => {
+    const bare = tls().root('/var/www').fastcgi(socket) as unknown as ReturnType<typeof site>
+    await expect(run(bare[route](), sid())).rejects.toMatchObject({
+      failures: [{ message: 'nginxEarlyHints coaching has no .preload(): nothing to hint' }],
+    })
   })
 
   it('takes its parts in any order, and again', () => {
