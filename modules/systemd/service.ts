@@ -10,7 +10,7 @@ import { directoryAt, fileAt } from '../file.ts'
 import { localGroup } from '../group.ts'
 import { unit, unitDetails, unitFrom, unitName, type UnitState } from '../unit.ts'
 import { account } from '../user.ts'
-import { commandLine } from './command-line.ts'
+import { commandLine, programPath } from './command-line.ts'
 import { declaredUnit, unitPath } from './declared-unit.ts'
 import {
   environmentSettings,
@@ -46,8 +46,8 @@ export interface SystemdServiceStart {
  * fail the task. A unit that does not come up again is put back, and the one before runs on. A service counts as up when its
  * program could be started, and half a second later it is still there; else the task fails with its last lines in the journal.
  *
- * Told before any connection: a name, path, limit or variable that systemd would not take. Refused in the plan: a user, a group or a
- * working directory that the host does not have, and a unit that is masked.
+ * Told before any connection: a name, path, limit or variable that systemd would not take, and a pipe or `&&` in a command. Refused
+ * in the plan: a program, a user, a group or a working directory that the host does not have, and a unit that is masked.
  * Everybody on the host can read a unit: passwords belong into a file of `environmentFile()`.
  *
  * @example
@@ -72,6 +72,8 @@ export class SystemdService extends Task implements SystemdServiceStart {
   readonly sections: readonly Section[] = []
   readonly account: { readonly user: string; readonly group: string | undefined } | undefined
   readonly directory: string | undefined
+  /** The path of what it runs, where that is certain. */
+  readonly program: string | undefined
   readonly isOneshot: boolean = false
   readonly isStopped: boolean = false
   readonly isAbsent: boolean = false
@@ -83,6 +85,7 @@ export class SystemdService extends Task implements SystemdServiceStart {
     this.id = isProblem(whole) ? name : whole
     this.account = undefined
     this.directory = undefined
+    this.program = undefined
     if (isProblem(whole)) return this.wrong(whole.problem)
     if (!whole.endsWith('.service')) return this.wrong(`${whole} is not the name of a service`)
     if (whole.endsWith('@.service'))
@@ -90,7 +93,9 @@ export class SystemdService extends Task implements SystemdServiceStart {
   }
 
   runs(command: string | readonly [string, ...string[]]): SystemdService {
-    return this.sets('runs', { ExecStart: commandLine(command) })
+    const line = commandLine(command)
+    const next = this.sets('runs', { ExecStart: line })
+    return isProblem(line) ? next : next.says({ program: programPath(command) })
   }
 
   absent(): SystemdService {
@@ -249,6 +254,16 @@ export class SystemdService extends Task implements SystemdServiceStart {
               `Make it in an earlier task: directory('${this.directory}')`,
             ),
           ]),
+      ...(this.program === undefined
+        ? []
+        : [
+            needed(
+              `The program ${this.program}`,
+              programAt(this.program),
+              ({ type }) => type !== 'absent',
+              'Bring it in an earlier task: aptPackage(…), or file(…) with the mode 0755.',
+            ),
+          ]),
     ]
   }
 
@@ -304,4 +319,10 @@ function needed<T>(name: string, place: Resource<T>, isThere: (now: T) => boolea
 
 function isSome(now: unknown): boolean {
   return now !== null
+}
+
+/** A program; on a mock host of which nothing is said it is there. */
+function programAt(path: string): Resource<FileState> {
+  const content = { text: '' }
+  return { ...fileAt(path), fresh: { type: 'file', content, mode: '0755', owner: 'root', group: 'root' } }
 }

@@ -130,8 +130,10 @@ describe('the worker', () => {
 
   it('keeps the unit that it has where the new one is refused, in systemd’s own words', async () => {
     const before = [await pid(), await on(`cat ${unitFile}`)]
-    const { failure } = await does(worker.runs(['/usr/bin/phq', '/srv/crm/worker.php']))
-    expect(failure).toMatch(/crm-sync\.service: Command \/usr\/bin\/phq is not executable: No such file or directory/)
+    const missing = await does(worker.runs(['/usr/bin/phq', '/srv/crm/worker.php']), { check: true })
+    expect(missing.failure).toMatch(/The program \/usr\/bin\/phq does not exist on this host/)
+    const { failure } = await does(worker.runs(['/srv/crm/worker.php']))
+    expect(failure).toMatch(/crm-sync\.service: Command \/srv\/crm\/worker\.php is not executable: Permission denied/)
     expect([await pid(), await on(`cat ${unitFile}`)]).toEqual(before)
     const ignored = await does(worker.section('Service', { IPAddressDeny: 'nobody' }))
     expect(ignored.failure).toMatch(/crm-sync\.service:\d+: .*ignoring/)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Task } from '../../../dsl/task.ts'
-import { group, systemdService, user } from '../../../index.ts'
+import { aptPackage, file, group, systemdService, user } from '../../../index.ts'
 import { directoryAt, fileAt } from '../../../modules/file.ts'
 import { declaredUnit } from '../../../modules/systemd/declared-unit.ts'
 import { ownedByRoot } from '../../../modules/systemd/unit.ts'
@@ -150,6 +150,14 @@ WantedBy=multi-user.target
         expect.stringMatching(b!) as string,
       ]),
     )
+    const bare = mockHost('web1').has(fileAt('/usr/bin/nope'), { type: 'absent' })
+    expect(await refused(systemdService('crm-sync').runs(['/usr/bin/nope']), bare)).toEqual([
+      [
+        'The program /usr/bin/nope does not exist on this host.',
+        'Bring it in an earlier task: aptPackage(…), or file(…) with the mode 0755.',
+      ],
+    ])
+    expect(await refused(systemdService('crm-sync').runs('-/usr/bin/nope'), bare)).toEqual([[undefined, undefined]])
     const masked = mockHost('web1').has(unit('crm-sync.service'), { enabled: 'masked', active: false })
     expect(await refused(worker, masked)).toEqual([
       ['crm-sync.service is masked: somebody wants that nothing starts it.', 'systemctl unmask crm-sync.service'],
@@ -161,11 +169,28 @@ WantedBy=multi-user.target
     expect((await run(tasks, mockHost('web1'), { check: true })).recap.tasks).toMatchObject({ failed: 0, changed: 3 })
   })
 
+  it('waits for a program that an earlier task writes, or may bring', async () => {
+    const path = '/usr/local/bin/crm-sync'
+    const service = systemdService('crm-sync').runs([path])
+    for (const earlier of [file(path).content('#!/bin/sh\nexec sleep 1000\n').mode('0755'), aptPackage('crm-sync')]) {
+      const host = mockHost('web1').has(fileAt(path), { type: 'absent' })
+      expect((await run([earlier, service], host, { check: true })).recap.tasks).toMatchObject({
+        failed: 0,
+        changed: 2,
+      })
+      expect((await run([service, earlier], host, { check: true })).recap.tasks).toMatchObject({ failed: 1 })
+    }
+  })
+
   it.each<[Task, RegExp]>([
     [systemdService('a b').absent(), /not the name of a unit/],
     [systemdService('a.timer').absent(), /a\.timer is not the name of a service/],
     [systemdService('a@').absent(), /template, which nothing can run/],
     [systemdService('a').runs('worker | tee'.replace('worker', './worker')), /runs: "\.\/worker" is not a program/],
+    [
+      systemdService('a').runs('worker.sh | tee x'),
+      /runs: there is no shell, so "\|" means nothing like it: put it into/,
+    ],
     [worker.as('no such'), /as: "no such" is not a name/],
     // @ts-expect-error -- one of systemd's policies
     [worker.restarts('sometimes'), /restarts: "sometimes" is none of no on-failure/],
