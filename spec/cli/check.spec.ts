@@ -1,24 +1,8 @@
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { hello, project } from './project.ts'
-
-const house = join(import.meta.dirname, '../..')
-/** As `npm install fleetplay` would have it found. */
-const tsconfig = JSON.stringify({
-  compilerOptions: {
-    strict: true,
-    target: 'es2023',
-    module: 'nodenext',
-    noEmit: true,
-    skipLibCheck: true,
-    allowImportingTsExtensions: true,
-    types: [],
-    paths: { fleetplay: [join(house, 'index.ts')] },
-  },
-})
+import { hello, filesOf, installed, project } from './project.ts'
 
 const check = async (files: Readonly<Record<string, string>>) => {
-  const { play } = project({ 'tsconfig.json': tsconfig, ...files })
+  const { play } = project({ 'tsconfig.json': installed, ...files })
   return play(['check'])
 }
 
@@ -35,10 +19,14 @@ export default fleet
 `
 
 describe('play check', () => {
-  it('finds nothing wrong with a play that is right, without a host', async () => {
-    const { status, stdout, stderr } = await check({ 'plays/hello.ts': hello })
+  it('finds nothing wrong with what the README and the page on plays show, without a host', async () => {
+    const { status, stdout, stderr } = await check({
+      'plays/hello.ts': hello,
+      ...filesOf('README.md'),
+      ...filesOf('docs/plays.md'),
+    })
     expect(stderr).toBe('')
-    expect([status, stdout]).toEqual([0, '1 play, 1 inventory: no mistakes\n'])
+    expect([status, stdout]).toEqual([0, '3 plays, 1 inventory: no mistakes\n'])
   })
 
   it('tells all mistakes at once, each with its line, in words of plays', async () => {

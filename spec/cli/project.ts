@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,6 +52,28 @@ export default fleet.play('hello').hosts('web').tasks(({ vars }) => [
   file('/etc/php-version').content(\`\${vars.php}\\n\`),
 ])
 `
+
+/** The files that a page of the documentation shows: its blocks that begin with their names. */
+export function filesOf(page: string): Readonly<Record<string, string>> {
+  const blocks = readFileSync(join(house, page), 'utf8').matchAll(/```ts\n(\/\/ ((?:plays|inventory)\/\S+)\n[^]*?)```/g)
+  return Object.fromEntries([...blocks].map(([, file = '', path = '']) => [path, file]))
+}
+
+const house = fileURLToPath(new URL('../..', import.meta.url))
+
+/** A tsconfig.json by which fleetplay is found as `npm install fleetplay` would have it found. */
+export const installed = JSON.stringify({
+  compilerOptions: {
+    strict: true,
+    target: 'es2023',
+    module: 'nodenext',
+    noEmit: true,
+    skipLibCheck: true,
+    allowImportingTsExtensions: true,
+    types: [],
+    paths: { fleetplay: [join(house, 'index.ts')] },
+  },
+})
 
 /** A project with the files of a sandbox, and others. It is removed when the test has ended. */
 export function project(files: Readonly<Record<string, string>> = {}): Project {
