@@ -10,6 +10,7 @@ import type { FileState, Owned } from '../probe/file.ts'
 import { Probe } from '../probe/probe.ts'
 import { sh } from '../shell/script.ts'
 import { directoryAt, fileAt, ownerProblem } from './file.ts'
+import { ownersLooked, unknownOwners } from './owners.ts'
 
 export interface RemovalOptions {
   /** Removes it with all that is in it. That cannot be turned round. @default false */
@@ -22,7 +23,8 @@ export interface RemovalOptions {
  * and nothing is claimed of them.
  *
  * A path that is relative or not plain and a mode that is not octal are told before any connection. A file in its place
- * is refused in the plan, and so is a link: name the directory that it leads to.
+ * is refused in the plan, and so is a link: name the directory that it leads to; and an owner or a group that the host does
+ * not know.
  *
  * @example
  * directory('/srv/www/coaching').mode('0750').owner('deploy', 'www-data')
@@ -80,11 +82,17 @@ export class Directory extends Task {
       return want(directoryAt(path), (now, as) => parent(path, now, as), { unclaimed: true })
     })
     const desired = (now: FileState, as: Identity) => asWished(this.id, this.owned, now, as)
-    return [...above, want(fileAt(this.id), desired, { whole: { type: 'directory', ...this.owned } })]
+    return [
+      ...above,
+      ...ownersLooked(this.owned),
+      want(fileAt(this.id), desired, { whole: { type: 'directory', ...this.owned } }),
+    ]
   }
 
-  override judge({ now, certain }: Reading): readonly Verdict[] {
-    if (this.removal === 'none' || now(fileAt(this.id)).type !== 'directory') return []
+  override judge(reading: Reading): readonly Verdict[] {
+    const { now, certain } = reading
+    if (this.removal === 'none') return unknownOwners(this.owned, reading)
+    if (now(fileAt(this.id)).type !== 'directory') return []
     const contents = contentsOf(this.id)
     const { count, names, mounts } = now(contents)
     const sure = certain(contents)

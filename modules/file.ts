@@ -12,6 +12,7 @@ import { isProblem } from '../dsl/variable.ts'
 import { Failure } from '../errors/failure.ts'
 import { bytesOf, type Content, contentOf, type FileState, fileState, inlineLimit, type Owned } from '../probe/file.ts'
 import { writeFile } from './file-write.ts'
+import { ownersLooked, unknownOwners } from './owners.ts'
 
 /** A file whose content is not said yet. */
 export interface FileStart {
@@ -41,7 +42,8 @@ export interface FileStart {
  * not carried over.
  *
  * A path that is relative or not plain (`/etc//motd`) and a mode that is not octal are told before any connection.
- * A directory, socket, pipe or device in its place and a directory above that does not exist are refused in the plan.
+ * A directory, socket, pipe or device in its place, a directory above that does not exist, and an owner or a group that the
+ * host does not know are refused in the plan.
  * What was larger than 256 KiB is not kept: replacing it cannot be turned round.
  *
  * @example
@@ -113,13 +115,14 @@ export class File extends Task implements FileStart {
     const content = this.bytes && tellContent(this.bytes)
     const whole = content && { content, ...this.owned }
     const desired = (now: FileState, as: Identity) => asWished(this.id, content, this.owned, now, as)
-    return [look(directoryOf(this.id)), want(place, desired, { whole })]
+    return [look(directoryOf(this.id)), ...ownersLooked(this.owned), want(place, desired, { whole })]
   }
 
   override judge(reading: Reading): readonly Verdict[] {
     const place = fileAt(this.id)
     const [now, desired] = [reading.now(place), reading.desired(place)]
-    return [...(this.isAbsent ? [] : needsDirectory(this.id, reading)), ...losesContent(now, desired)]
+    const needs = this.isAbsent ? [] : [...needsDirectory(this.id, reading), ...unknownOwners(this.owned, reading)]
+    return [...needs, ...losesContent(now, desired)]
   }
 
   private says(fields: Partial<File>): File {

@@ -8,6 +8,7 @@ import { nearest } from '../errors/suggest.ts'
 import { type Script, sh } from '../shell/script.ts'
 import { accountName, accountNumber, accounts } from './accounts.ts'
 import { baseGroups } from './base-accounts.ts'
+import { knownNameKey } from './owners.ts'
 
 /** A group. Its members belong to the users: `user('deploy').groups('docker')`. */
 export interface GroupState {
@@ -142,10 +143,10 @@ export function groupDetails(name: string): Resource<GroupDetails> {
 
 function moveGroup(name: string, to: GroupState | null, from: GroupState | null, system: boolean): Script {
   // Who is in a group that goes is in it no more.
-  if (to === null) return sh`groupdel -- ${name}`.touches(`group:${name}/*`, 'user:*')
+  if (to === null) return sh`groupdel -- ${name}`.touches(`group:${name}/*`, knownNameKey('group', name), 'user:*')
   const number = to.gid === knownAfterApply ? [] : ['-g', String(to.gid)]
   const script = from
     ? sh`groupmod ${number} -- ${name}`
     : sh`groupadd ${[...(system ? ['-r'] : []), ...number]} -- ${name}`
-  return script.touches(`group:${name}/*`)
+  return script.touches(`group:${name}/*`, knownNameKey('group', name))
 }

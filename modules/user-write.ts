@@ -2,6 +2,7 @@
 
 import { knownAfterApply } from '../dsl/known-after.ts'
 import { type Script, sh } from '../shell/script.ts'
+import { knownNameKey } from './owners.ts'
 import type { UserState } from './user.ts'
 
 /** What is not in the account itself, and counts when it is made or removed. */
@@ -13,9 +14,11 @@ export interface Making {
 }
 
 export function moveUser(name: string, to: UserState | null, from: UserState | null, making: Making): Script {
+  const names = [knownNameKey('passwd', name), knownNameKey('group', name)]
   if (to === null)
-    return removeUser(name, from, making).touches(`group:${name}`, `group:${name}/*`, ...served(name, from))
-  if (from === null) return addUser(name, to, making).touches(`group:${name}`, ...memberships(to), ...served(name, to))
+    return removeUser(name, from, making).touches(`group:${name}`, `group:${name}/*`, ...names, ...served(name, from))
+  if (from === null)
+    return addUser(name, to, making).touches(`group:${name}`, ...memberships(to), ...names, ...served(name, to))
   const isMoved = (['uid', 'group', 'home'] as const).some((field) => to[field] !== from[field])
   const reached = isMoved ? [...served(name, from), ...served(name, to)] : []
   return changeUser(name, to, from).touches(...memberships(from), ...memberships(to), ...reached)
