@@ -147,7 +147,14 @@ function invisible(
   definition: string,
 ): readonly Verdict[] {
   const { grace } = retirement
-  if (stage !== 'invisible') return [note(`Somebody else made it invisible: its ${span(grace)} of grace begin now.`)]
+  if (stage !== 'invisible') {
+    return [
+      note(`It is invisible already, since when is not known here: its ${span(grace)} of grace begin now.`),
+      note(
+        'That it was unused before is not proved: counters say nothing of an invisible index. Its grace alone protects.',
+      ),
+    ]
+  }
   if (moves) return [note(`It was ${definition}. That is kept in ${recordPath(retirement)}, and undo makes it again.`)]
   return [
     standingNote(

@@ -215,7 +215,7 @@ function dueOf(
   // Dropped by us or by somebody else. One of which nothing is kept was never ours, and has no definition.
   if (index === 'absent') return kept?.stage === 'dropped' ? null : { stage: 'dropped', count: [here], keeps: false }
   if (index === 'invisible') {
-    // Somebody else may have made it invisible: then its grace begins when that is seen.
+    // By another task or by hand: then its grace begins when that is seen.
     if (kept?.stage !== 'invisible') return { stage: 'invisible', count: [here], keeps: false }
     return invisibleFor >= grace ? { stage: 'dropped', count: [here], keeps: false } : null
   }

@@ -35,15 +35,19 @@ export interface IndexInSchema {
    *    misses it speaks within `grace`, and `.visible()` is a moment's work, where making it again would take long.
    * 3. After `grace` it is dropped. Its definition is kept on the host, and undo makes it again.
    *
-   * Refused: unique indexes and primary keys, one that a foreign key needs (1553), and servers that count nothing: MySQL with performance_schema
-   * OFF or its instrument disabled, MariaDB without userstat. A server that does not answer is unknown, never unused: nothing moves.
+   * One that is invisible already, by `.invisible()` or by hand, is not watched: no counter can prove any more that it was unused for `unusedFor`,
+   * and its `grace`, from the run that finds it so, is all that protects. Who wants the proof makes it `.visible()` first.
+   *
+   * Refused: unique indexes and primary keys, one that a foreign key needs (1553), and, as long as it is visible, servers that count nothing: MySQL
+   * with performance_schema OFF or its instrument disabled, MariaDB without userstat. Of a visible one, a server that does not answer is unknown,
+   * never unused: nothing moves.
    * EXPLAIN counts nowhere. What the optimizer only estimates by an index is no use of it, and a query that comes once a month needs a longer time than that.
    */
   retire(policy: RetirePolicy): MysqlIndex
 }
 
 export interface RetirePolicy {
-  /** How long no server may have used it: an hour at least. */
+  /** How long no server may have used it while it was visible: an hour at least. Nothing proves it of one that is invisible already. */
   readonly unusedFor: Duration
   /** How long it is invisible before it is dropped: an hour at least. */
   readonly grace: Duration

@@ -270,6 +270,25 @@ describe('mysqlIndex().retire()', () => {
     ])
   })
 
+  it.each([
+    ['that nothing is kept of', null],
+    ['that was watched', 'watched'],
+  ] as const)('says of an invisible index %s that its grace alone protects it, whatever counts', async (_, stage) => {
+    const due = { stage: 'invisible', count: [here], keeps: false } as const
+    const off = { state: 'unknown', why: 'performance_schema is OFF', off: true } as const
+    const hidden = () =>
+      mockHost('db1')
+        .has(place, state({ visible: false }))
+        .has(life, lifeIs({ index: 'invisible', stage, due }))
+    const said = [
+      'It is invisible already, since when is not known here: its 48 h of grace begin now.',
+      'That it was unused before is not proved: counters say nothing of an invisible index. Its grace alone protects.',
+    ]
+    expect(await notes(retire, hidden())).toEqual(said)
+    const uncounted = seen({ uses: [{ server: here, source: undefined, use: off }] })
+    expect(await notes(retire, hidden().has(watch, uncounted))).toEqual(said)
+  })
+
   it('keeps the definition of what it drops, and says where', async () => {
     const due = { stage: 'dropped', count: [here], keeps: false } as const
     const host = mockHost('db1')
