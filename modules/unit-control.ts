@@ -91,6 +91,8 @@ export function moveUnit(name: string, to: UnitState | null, from: UnitState | n
 const installs: Readonly<Record<string, 'enable' | 'disable' | 'mask'>> = {
   enabled: 'enable',
   disabled: 'disable',
+  // Nothing can be said of it, but a link of when it could be enabled would still start it at boot.
+  static: 'disable',
   masked: 'mask',
 }
 

@@ -222,9 +222,10 @@ export class SystemdService extends Task implements SystemdServiceStart {
 
   private get text(): string {
     const own: readonly Section[] = [
-      { name: 'Unit', settings: {} },
+      { name: 'Unit', settings: { Description: description(this.id) } },
       { name: 'Service', settings: { Type: 'exec', ...this.settings } },
-      { name: 'Install', settings: { WantedBy: 'multi-user.target' } },
+      // Nothing but what starts a oneshot should: without the section, nobody enables it by mistake.
+      { name: 'Install', settings: this.isOneshot ? {} : { WantedBy: 'multi-user.target' } },
     ]
     const others = this.sections.filter(({ name }) => !own.some((section) => section.name === name))
     const all = [...own, ...others].map(({ name, settings }) => ({
@@ -284,6 +285,11 @@ export class SystemdService extends Task implements SystemdServiceStart {
 }
 
 const header = '# Managed by fleetplay: changes made here are overwritten.\n'
+
+/** The name, without its suffix where a backslash would be the end of the line. */
+function description(id: string): string {
+  return id.replace(/(?<!\\)\.service$/, '')
+}
 
 /** Neither enabled nor active; a unit that systemd does not know yet is at rest as it is. */
 function resting(now: UnitState | null): UnitState | null {

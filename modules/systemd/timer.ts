@@ -181,6 +181,7 @@ export class SystemdTimer extends Task implements SystemdTimerStart {
     const isNamedAlike = this.started === this.id.replace(/\.timer$/, '.service')
     const header = '# Managed by fleetplay: changes made here are overwritten.\n'
     return `${header}${unitFileText([
+      { name: 'Unit', settings: { Description: `Starts ${this.started}` } },
       {
         name: 'Timer',
         settings: {

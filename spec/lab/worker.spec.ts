@@ -69,7 +69,7 @@ describe('the worker', () => {
   it('runs as declared, under its own user and within its limits', async () => {
     const { failure, changed } = await does(worker)
     expect(failure).toBeUndefined()
-    expect(changed).toEqual([`${unitFile}: 33 lines 0644 root:root`, 'crm-sync.service: enabled, active'])
+    expect(changed).toEqual([`${unitFile}: 34 lines 0644 root:root`, 'crm-sync.service: enabled, active'])
     const shown = await on(
       'systemctl show crm-sync -p User,MemoryMax,TasksMax,CPUQuotaPerSecUSec,TimeoutStartUSec,Type,ActiveState,NoNewPrivileges,UnitFileState | sort',
     )

@@ -26,6 +26,7 @@ it.each<[string, Script]>([
   ['systemctl enable --now nginx.service', moveUnit('nginx.service', on, off)],
   ['systemctl start nginx.service', moveUnit('nginx.service', { ...off, active: true }, off)],
   ['systemctl disable --now nginx.service', moveUnit('nginx.service', off, on)],
+  ['systemctl disable --now nginx.service', moveUnit('nginx.service', { ...off, enabled: 'static' }, on)],
   [
     'systemctl unmask nginx.service; systemctl enable nginx.service',
     moveUnit('nginx.service', { ...on, active: false }, { ...off, enabled: 'masked' }),

@@ -42,7 +42,7 @@ describe('systemdService()', () => {
     ]
     const { changes, reactions } = await run(tasks, host)
     expect(changes.slice(1).map(({ label, before, after }) => [label, before, after])).toEqual([
-      [path, 'absent', '24 lines 0644 root:root'],
+      [path, 'absent', '25 lines 0644 root:root'],
       ['crm-sync.service', 'disabled, inactive', 'enabled, active'],
     ])
     expect(reactions).toEqual([])
@@ -51,6 +51,7 @@ describe('systemdService()', () => {
       content: {
         text: `# Managed by fleetplay: changes made here are overwritten.
 [Unit]
+Description=crm-sync
 After=network-online.target
 Wants=network-online.target
 
@@ -105,7 +106,7 @@ WantedBy=multi-user.target
     expect(told!.changes.map(({ label }) => label)).toEqual([path])
     const [stopped] = (await run(other.stopped(), host)).tasks
     expect(stopped!.notes).toEqual([])
-    expect(stopped!.changes.map(({ after }) => after)).toEqual(['disabled, inactive', '8 lines 0644 root:root'])
+    expect(stopped!.changes.map(({ after }) => after)).toEqual(['disabled, inactive', '11 lines 0644 root:root'])
   })
 
   it('neither enables nor starts a oneshot, and stops what ran before', async () => {
@@ -114,6 +115,36 @@ WantedBy=multi-user.target
     const { changes } = await run(worker.oneshot().limits({ timeoutStart: '5m' }), host)
     expect(changes.map(({ after }) => after)).toEqual(['disabled, inactive', '8 lines 0644 root:root'])
     expect((await run(worker.oneshot().limits({ timeoutStart: '300s' }), host)).recap.tasks).toMatchObject({ ok: 1 })
+  })
+
+  it('leaves a oneshot without what would enable it, unless that is said', async () => {
+    const textOf = async (task: Task) => {
+      const host = mockHost('web1')
+      await run(task, host)
+      return (host.holds(fileAt(path)) as { content: { text: string } }).content.text
+    }
+    expect(await textOf(worker.oneshot())).toBe(`# Managed by fleetplay: changes made here are overwritten.
+[Unit]
+Description=crm-sync
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/php /srv/crm/worker.php
+`)
+    const said = worker
+      .section('Unit', { Description: 'Sends to the CRM' })
+      .section('Install', { Alias: 'crm.service' })
+    expect(await textOf(said.oneshot())).toMatch(
+      /^Description=Sends to the CRM\n[^]*\n\[Install\]\nAlias=crm.service\n$/m,
+    )
+  })
+
+  it('has a description that ends its line, whatever its name', async () => {
+    const host = mockHost('web1')
+    await run(systemdService('crm\\').runs('/bin/true'), host)
+    expect(host.holds(fileAt('/etc/systemd/system/crm\\.service'))).toMatchObject({
+      content: { text: expect.stringContaining('\nDescription=crm\\.service\n') as string },
+    })
   })
 
   it('stops and disables it before its file goes', async () => {

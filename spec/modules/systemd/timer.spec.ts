@@ -29,11 +29,14 @@ describe('systemdTimer()', () => {
     const result = await run(task, host)
     expect(result.changes.map(({ label, after }) => [label, after])).toEqual([
       ['/etc/systemd/system/crm-sync.service', '7 lines 0644 root:root'],
-      [path, '9 lines 0644 root:root'],
+      [path, '12 lines 0644 root:root'],
       ['crm-sync.timer', 'enabled, active'],
     ])
     expect(result.tasks[0]!.notes).toEqual(['*:0/5 is *-*-* *:00/5:00.'])
     expect(text(host)).toBe(`# Managed by fleetplay: changes made here are overwritten.
+[Unit]
+Description=Starts crm-sync.service
+
 [Timer]
 OnCalendar=*:0/5
 RandomizedDelaySec=30s
