@@ -1,16 +1,18 @@
 /** A play for one host: its tasks made, their mistakes collected, conflicts found. */
 
 import { readFileSync } from 'node:fs'
+import { dirname, relative } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Handler } from '../dsl/handler.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import { select } from '../dsl/pattern.ts'
 import type { HostView, Play } from '../dsl/play.ts'
-import { labelOf, showValue, type Wish } from '../dsl/resource.ts'
+import { labelOf, type Wish } from '../dsl/resource.ts'
 import { Origin } from '../dsl/origin.ts'
 import { flattenTasks, type Task, titleOf } from '../dsl/task.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Facts, withNeed } from '../probe/facts.ts'
+import { showClaims } from './claims.ts'
 import type { TaskInfo } from './events.ts'
 import type { As } from './host.ts'
 import { FactWanted } from './lazy-facts.ts'
@@ -181,7 +183,7 @@ function chosen(tags: readonly string[], { tags: wanted, skipTags }: Choice): bo
 /** Two tasks that claim one place with different values; or one that claims all of what another owns a part of. */
 export function conflicts(all: readonly CompiledTask[]): readonly Failure[] {
   const tasks = all.filter(({ task, applies }) => applies && task.keywords.when.every((c) => typeof c === 'function'))
-  const owners = new Map<string, { readonly wish: Wish; readonly by: CompiledTask }>()
+  const owners = new Map<string, Owner>()
   const failures: Failure[] = []
   for (const by of tasks) {
     for (const wish of by.wishes) {
@@ -194,24 +196,28 @@ export function conflicts(all: readonly CompiledTask[]): readonly Failure[] {
       if (first.by === by) continue
       const claims = [first.wish.whole, wish.whole]
       if (claims.every((claim) => claim === undefined) || isDeepStrictEqual(claims[0], claims[1])) continue
-      failures.push(conflict(first.by, by, wish, claims))
+      failures.push(conflict(first, { wish, by }))
     }
   }
   return failures
 }
 
-function conflict(first: CompiledTask, second: CompiledTask, { resource }: Wish, [a, b]: readonly unknown[]): Failure {
-  const at = first.info.place ? ` (${first.info.place.file}:${first.info.place.line})` : ''
-  const says = (claim: unknown) => (claim === undefined ? 'a part of it' : showClaim(claim))
+interface Owner {
+  readonly wish: Wish
+  readonly by: CompiledTask
+}
+
+function conflict(first: Owner, second: Owner): Failure {
+  const [one, other] = [first.by.info, second.by.info]
+  // Where the line is said of the second task, a file beside its own is known by its name.
+  const folder = other.place ? dirname(other.place.file) : '/'
+  const at = one.place ? ` (${relative(folder, one.place.file)}:${one.place.line})` : ''
+  const [a, b] = showClaims(first.wish, second.wish)
   return new Failure(
     'E_PLAY_CONFLICT',
-    `${second.info.title} and ${first.info.title}${at} disagree on ${labelOf(resource)}: ${says(b)} against ${says(a)}.`,
-    { place: second.info.place, hint: 'Leave the place to one of the two tasks.' },
+    `${other.title} and ${one.title}${at} disagree on ${labelOf(second.wish.resource)}: ${b} against ${a}.`,
+    { place: other.place, hint: 'Leave the place to one of the two tasks.' },
   )
-  function showClaim(claim: unknown): string {
-    const shown = typeof claim === 'object' ? JSON.stringify(claim) : showValue(resource, claim)
-    return shown.length > 80 ? `${shown.slice(0, 77)}…` : shown
-  }
 }
 
 function view(host: InventoryHost): HostView {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { file, shape, text, together } from '../../index.ts'
 import { type Failure, Mistakes } from '../../errors/failure.ts'
@@ -169,7 +170,8 @@ describe('mistakes', () => {
     const [failure, ...others] = await mistakes(run([one, two], mockHost('web1')))
     expect(others).toEqual([])
     expect(failure).toMatchObject({ code: 'E_PLAY_CONFLICT', place: two.origin.place })
-    expect(failure?.message).toContain(`${import.meta.filename}:${one.origin.place?.line}`)
+    expect(failure?.message).toContain(` (${basename(import.meta.filename)}:${one.origin.place?.line}) `)
+    expect(failure?.message).toContain('disagree on /etc/motd: "two" against "one" in line 1.')
   })
 
   it('include two plays that disagree on a place of one host', async () => {
