@@ -10,6 +10,7 @@ import {
   Node,
   Project,
   type Type,
+  type TypeAliasDeclaration,
 } from 'ts-morph'
 
 type Method = MethodDeclaration | MethodSignature
@@ -37,7 +38,7 @@ function list(functions: readonly { readonly name: string; readonly made: Functi
 /** What every task has; said once, not on every page. */
 function keywords(): readonly string[] {
   return [
-    'Every task also takes the keywords `named`, `when`, `notify`, `tags`, `become`, `retry`, `timeout` and `ignoreErrors`.',
+    'Every task also takes the keywords `named`, `when`, `notify`, `tags`, `become`, `retry`, `timeout`, `ignoreErrors` and `guardedBy`.',
     '',
   ]
 }
@@ -45,18 +46,19 @@ function keywords(): readonly string[] {
 function page(name: string, made: FunctionDeclaration): string {
   const chains = chainsFrom(made.getReturnType())
   const methods = new Map(chains.flatMap(methodsOf).map((method) => [method.getName(), method]))
+  const told = new Set<TypeAliasDeclaration>()
   return [
     `# ${name}`,
     '',
     code(signature(name, made)),
     ...documentation(made.getJsDocs(), 2),
-    ...optionsOf(made),
+    ...optionsOf(made, told),
     ...[...methods].flatMap(([method, declaration]) => [
       `## .${method}()`,
       '',
       code(signature(`.${method}`, declaration)),
       ...documentation(documented(method, declaration, chains), 3),
-      ...optionsOf(declaration),
+      ...optionsOf(declaration, told),
     ]),
   ].join('\n')
 }
@@ -113,16 +115,19 @@ function documentation(docs: readonly JSDoc[], level: number): readonly string[]
   ]
 }
 
-/** What may be said in the options of a function: a line for each, with its comment. */
-function optionsOf(node: FunctionDeclaration | Method): readonly string[] {
-  const options = node
-    .getParameters()
+/**
+ * What may be said in the options of a function: a line for each, with its comment; and what the names in its types stand for,
+ * once on a page.
+ */
+function optionsOf(node: FunctionDeclaration | Method, told: Set<TypeAliasDeclaration>): readonly string[] {
+  const parameters = node.getParameters().filter((parameter) => parameter.getName() !== 'this')
+  const options = parameters
     .flatMap((parameter) => parameter.getType().getNonNullableType().getProperties())
     .flatMap((property) => property.getDeclarations().filter(Node.isPropertySignature))
     .filter((property) => property.getSourceFile().getFilePath().includes('/modules/'))
   const lines = [...new Set(options.map((property) => property.getName()))].map((name) => {
     const forms = options.filter((property) => property.getName() === name)
-    const types = new Set(forms.map((form) => (form.getTypeNode()?.getText() ?? 'unknown').replace(/\s+/g, ' ')))
+    const types = new Set(forms.map((form) => spelt(form.getTypeNode(), 'unknown')))
     const doc = forms.flatMap((form) => form.getJsDocs()).at(-1)
     const words = plain(doc?.getDescription() ?? '').replace(/\s+/g, ' ')
     const preset = doc?.getTags().find((tag) => tag.getTagName() === 'default')
@@ -130,7 +135,79 @@ function optionsOf(node: FunctionDeclaration | Method): readonly string[] {
     const mark = forms.some((form) => form.hasQuestionToken()) ? '?' : ''
     return `- ${inline(`${name}${mark}: ${[...types].join(' | ')}`)}${words && `: ${words}`}${otherwise}`
   })
-  return lines.length > 0 ? [...lines, ''] : []
+  const all = [...lines, ...[...parameters, ...options].flatMap((each) => aliasesIn(each, told))]
+  return all.length > 0 ? [...all, ''] : []
+}
+
+/** A line for each name in the types of a node that stands for plain values, and that was not told yet. */
+function aliasesIn(node: Node, told: Set<TypeAliasDeclaration>): readonly string[] {
+  return typesOf(node).flatMap((type) => {
+    if (!Node.isTypeReference(type)) return []
+    const symbol = type.getTypeName().getSymbol()
+    const alias = (symbol?.getAliasedSymbol() ?? symbol)?.getDeclarations().find(Node.isTypeAliasDeclaration)
+    if (!alias || told.has(alias) || isForeign(alias) || !isPlain(alias.getType())) return []
+    told.add(alias)
+    const words = plain(alias.getJsDocs().at(-1)?.getDescription() ?? '').replace(/\s+/g, ' ')
+    const line = `- \`${alias.getName()}\` is ${inline(spelt(alias.getTypeNode(), 'unknown'))}${words && `: ${words}`}`
+    return [line, ...aliasesIn(alias, told)]
+  })
+}
+
+/** Values that can be written down, or of which the language knows what they are. */
+function isPlain(type: Type): boolean {
+  return (type.isUnion() ? type.getUnionTypes() : [type]).every(
+    (part) =>
+      isWritten(part) ||
+      part.isString() ||
+      part.isNumber() ||
+      part.isBoolean() ||
+      part.isNull() ||
+      (part.getSymbol()?.getDeclarations() ?? []).some(isForeign),
+  )
+}
+
+function isWritten(type: Type): boolean {
+  return type.isLiteral() || type.isTemplateLiteral()
+}
+
+function isForeign(node: Node): boolean {
+  return node.getSourceFile().getFilePath().includes('/node_modules/')
+}
+
+/** The types that are written in a node. */
+function typesOf(node: Node): readonly Node[] {
+  return [node, ...node.getDescendants()].filter((each) => Node.isTypeNode(each))
+}
+
+/** A node in one line. A type that is only told by another place, such as `Answer['protocol']`, has its values instead. */
+function spelt(node: Node | undefined, otherwise: string): string {
+  if (!node) return otherwise
+  const start = node.getStart()
+  let text = ''
+  let end = start
+  for (const type of typesOf(node)) {
+    if (type.getStart() < end) continue
+    const values = valuesElsewhere(type)
+    if (values.length === 0) continue
+    const parent = type.getParent()
+    const isPart = type !== node && !(Node.isUnionTypeNode(parent) || Node.isParameterDeclaration(parent))
+    text += node.getSourceFile().getFullText().slice(end, type.getStart())
+    text += isPart ? `(${values.join(' | ')})` : values.join(' | ')
+    end = type.getEnd()
+  }
+  return (text + node.getSourceFile().getFullText().slice(end, node.getEnd())).replace(/\s+/g, ' ')
+}
+
+function valuesElsewhere(node: Node): readonly string[] {
+  const isElsewhere =
+    Node.isIndexedAccessTypeNode(node) ||
+    Node.isTypeOperatorTypeNode(node) ||
+    (Node.isTemplateLiteralTypeNode(node) && /\btypeof\b/.test(node.getText()))
+  if (!isElsewhere) return []
+  const type = node.getType()
+  const parts = type.isUnion() ? type.getUnionTypes() : [type]
+  if (!parts.every(isWritten)) return []
+  return parts.map((part) => part.getText().replace(/^"([^'\\]*)"$/, "'$1'"))
 }
 
 /** Code within a line; a template type has backticks of its own. */
@@ -155,7 +232,7 @@ function signature(name: string, node: FunctionDeclaration | Method): string {
   const parameters = node
     .getParameters()
     .filter((parameter) => parameter.getName() !== 'this')
-    .map((parameter) => parameter.getText().replace(/\s+/g, ' '))
+    .map((parameter) => spelt(parameter, ''))
   const generics = node.getTypeParameters().map((parameter) => parameter.getText())
   return `${name}${generics.length > 0 ? `<${generics.join(', ')}>` : ''}(${parameters.join(', ')})`
 }
