@@ -209,15 +209,19 @@ interface Owner {
 
 function conflict(first: Owner, second: Owner): Failure {
   const [one, other] = [first.by.info, second.by.info]
-  // Where the line is said of the second task, a file beside its own is known by its name.
-  const folder = other.place ? dirname(other.place.file) : '/'
-  const at = one.place ? ` (${relative(folder, one.place.file)}:${one.place.line})` : ''
   const [a, b] = showClaims(first.wish, second.wish)
   return new Failure(
     'E_PLAY_CONFLICT',
-    `${other.title} and ${one.title}${at} disagree on ${labelOf(second.wish.resource)}: ${b} against ${a}.`,
+    `${other.title} and ${one.title}${besideOf(one, other)} disagree on ${labelOf(second.wish.resource)}: ${b} against ${a}.`,
     { place: other.place, hint: 'Leave the place to one of the two tasks.' },
   )
+}
+
+/** Where a task is, for what is told of another: a file beside that of the other is known by its name. */
+export function besideOf({ place }: TaskInfo, other: TaskInfo): string {
+  if (!place) return ''
+  const folder = other.place ? dirname(other.place.file) : '/'
+  return ` (${relative(folder, place.file)}:${place.line})`
 }
 
 function view(host: InventoryHost): HostView {

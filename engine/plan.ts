@@ -3,6 +3,8 @@
 import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import { type Decision, decide } from './decide.ts'
+import type { Step } from './host.ts'
+import { toldOfLater } from './made-below.ts'
 import { type Due, dueHandlers, type RefusedReaction, refusedReactions } from './react.ts'
 import { decided, type Results, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
 import type { World } from './world.ts'
@@ -24,6 +26,7 @@ export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts,
   const results = new Map<CompiledTask, TaskResult>()
   /** Those of which it is known that they would change something. */
   const certain: CompiledTask[] = []
+  const steps: (readonly [CompiledTask, readonly Step[]])[] = []
   for (const compiled of tasks) {
     const reason = skipReason(compiled, results)
     if (reason) {
@@ -35,7 +38,12 @@ export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts,
     // What an earlier task may yet cure is not refused, but decided when it is reached.
     const result = decision.failure && decision.curable.length > 0 ? later(decision) : decided(decision)
     results.set(compiled, result)
+    steps.push([compiled, decision.steps])
     if (decision.steps.length > 0) certain.push(compiled)
+  }
+  for (const [i, [compiled]] of steps.entries()) {
+    const result = results.get(compiled)!
+    if (result.failure) results.set(compiled, toldOfLater(compiled, result, steps.slice(i + 1)))
   }
   const changing = tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
   const due = dueHandlers(changing, left)

@@ -20,7 +20,7 @@ function appears({ from, to }: Pick<Step, 'from' | 'to'>): boolean {
 }
 
 /** Absent is `null`, or a value of that type. */
-function isAbsent(value: unknown): boolean {
+export function isAbsent(value: unknown): boolean {
   return value === null || (typeof value === 'object' && 'type' in value && value.type === 'absent')
 }
 

@@ -16,6 +16,7 @@ import { Failure } from '../../errors/failure.ts'
 import { directory, file, line, sh, sysctl, user } from '../../index.ts'
 import { contentsOf } from '../../modules/directory.ts'
 import { directoryAt, fileAt, tellContent } from '../../modules/file.ts'
+import { knownName } from '../../modules/owners.ts'
 import type { FileState } from '../../probe/file.ts'
 import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
@@ -102,6 +103,29 @@ describe('file()', () => {
     const host = mockHost('web1').has(directoryAt('/srv/app'), { type: 'absent' })
     const { hosts, changes } = await run([directory('/srv/app'), file('/srv/app/a').content('x')], host)
     expect([hosts['web1'], changes.length]).toEqual(['changed', 2])
+  })
+
+  it('tells of a task below that makes what it lacks', async () => {
+    const hints = async (first: Task, later: Task) => {
+      const host = mockHost('web1')
+        .has(directoryAt('/srv/app'), { type: 'absent' })
+        .has(knownName('passwd', 'ordr'), { nearest: null })
+      const { tasks } = await run([first, file('/etc/other').content('x'), later], host)
+      return tasks[0]!.failure?.hint
+    }
+    const below = directory('/srv/app')
+    expect(await hints(file('/srv/app/a').content('x'), below)).toBe(
+      `directory /srv/app (file.spec.ts:${below.origin.place?.line}) makes it, below: move it up.`,
+    )
+    expect(await hints(file('/srv/app/a').content('x'), directory('/srv/app/b/c'))).toMatch(
+      /^directory \/srv\/app\/b\/c /,
+    )
+    expect(await hints(file('/srv/app/a').content('x'), directory('/srv/b'))).toBe(
+      "Make it before: directory('/srv/app')",
+    )
+    expect(await hints(file('/a').content('x').owner('ordr', 'root'), user('ordr'))).toMatch(
+      /^user ordr .* move it up\.$/,
+    )
   })
 
   it('says that what is larger than 256 KiB is not kept', async () => {
