@@ -10,7 +10,7 @@ import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import { decide, isUncertain } from './decide.ts'
 import { fulfils } from './fulfils.ts'
-import { isLeft, testFailure } from './guarded.ts'
+import { isLeft, testFailure, withPutBack } from './guarded.ts'
 import { type As, type Host, isMove, type Step } from './host.ts'
 import { knowing } from './lazy-facts.ts'
 import { isPending, type Pending, pendingReactions, recording } from './pending.ts'
@@ -207,7 +207,9 @@ export class Apply {
         this.#world.doubt(record.step, by.info.title)
       }
     }
-    this.#fail(by, testFailure(step, seen))
+    const first = this.results.get(by)
+    if (!first?.failure) return this.#fail(by, testFailure(step, seen))
+    this.results.set(by, failed(withPutBack(first.failure, step, seen), doneOf(this.#recordsOf(by)), first.notes))
   }
 
   /** Reads again what was changed, in one trip. */

@@ -66,6 +66,18 @@ export function testFailure({ resource, tests = [] }: Step, failure: Failure): F
   return new Failure('E_GUARD', `${name} failed after ${what}, and it was put back: ${message}`, { seen, cause })
 }
 
+/** What a reader is told where a write under the test failed already, and what was written before it was tested then. */
+export function withPutBack(first: Failure, test: Step, seen: Failure): Failure {
+  const { message, hint } = testFailure(test, seen)
+  const more = isLeft(seen) ? [message, hint] : ['What the task had written was put back.']
+  return new Failure(first.code, first.message, {
+    place: first.place,
+    hint: [first.hint, ...more].filter(Boolean).join(' '),
+    seen: first.seen,
+    cause: first.cause,
+  })
+}
+
 /** Whether what was written is still there. */
 export function isLeft({ seen }: Failure): boolean {
   return seen?.status === testEnds.notPutBack

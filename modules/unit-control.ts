@@ -1,5 +1,6 @@
 /** Shell that moves units and says, in systemd's own words, why one did not move. */
 
+import { configTest, type Guard } from '../dsl/guard.ts'
 import { lines, type Script, sh } from '../shell/script.ts'
 import type { UnitState } from './unit.ts'
 
@@ -73,6 +74,18 @@ words() {
   printf '%s\n' "$said" | grep -v -e '^Created symlink ' -e '^See "' -e '^Synchronizing state ' -e '^Executing: ' >&2
   exit 1
 }`
+
+/** The test that a unit which is started at boot is up now too: what a task wrote for one that is not must not stay. */
+export function upTest(name: string): Guard {
+  return configTest(
+    `start of ${name}`,
+    sh`${control}
+systemctl --quiet is-enabled -- ${name} || exit 0
+settle ${name} && exit
+printf '%s\n' "$said" >&2
+exit 1`,
+  )
+}
 
 /** Moves a unit between two states, with one systemctl where that can be. A unit that is not there counts as disabled and inactive. */
 export function moveUnit(name: string, to: UnitState | null, from: UnitState | null): Script {

@@ -8,6 +8,7 @@ import { isProblem } from '../../dsl/variable.ts'
 import { accountName } from '../accounts.ts'
 import { directoryAt, fileAt } from '../file.ts'
 import { localGroup } from '../group.ts'
+import { upTest } from '../unit-control.ts'
 import { unit, unitDetails, unitFrom, unitName, type UnitState } from '../unit.ts'
 import { account } from '../user.ts'
 import { commandLine, programPath } from './command-line.ts'
@@ -43,7 +44,8 @@ export interface SystemdServiceStart {
  * `.notify(restart('NAME'))` on the task that writes it.
  *
  * Before systemd reads the unit, `systemd-analyze verify` does: a program that is not there and a value that systemd would ignore
- * fail the task. A unit that does not come up again is put back, and the one before runs on. A service counts as up when its
+ * fail the task. A unit that does not come up is put back: the one before runs on, and where there was none, there is none, nor is
+ * it enabled. A service counts as up when its
  * program could be started, and half a second later it is still there; else the task fails with its last lines in the journal.
  *
  * Told before any connection: a name, path, limit or variable that systemd would not take, and a pipe or `&&` in a command. Refused
@@ -186,11 +188,16 @@ export class SystemdService extends Task implements SystemdServiceStart {
   get wishes(): readonly Wish[] {
     if (this.isAbsent)
       return [want(unitFrom(this.id, unitPath(this.id)), null), want<FileState>(this.file, { type: 'absent' })]
-    const file = want(this.file, ownedByRoot(this.text))
     const looks = [look(unitDetails(this.id)), ...this.needed.map(({ place }) => look(place))]
     // It is stopped as the service that it was, and started again as that where this is turned round.
-    if (this.rests) return [...looks, want(unit(this.id), resting), file]
-    return [...looks, file, want<UnitState | null>(unit(this.id), { enabled: 'enabled', active: true })]
+    if (this.rests) return [...looks, want(unit(this.id), resting), want(this.file, ownedByRoot(this.text))]
+    const guard = upTest(this.id)
+    const up: UnitState = { enabled: 'enabled', active: true }
+    return [
+      ...looks,
+      want(this.file, ownedByRoot(this.text), { guard }),
+      want<UnitState | null>(unit(this.id), up, { guard }),
+    ]
   }
 
   override judge({ now, changes, certain }: Reading): readonly Verdict[] {

@@ -145,6 +145,14 @@ describe('a configuration test on a mock host', () => {
     expect(host.holds(cell('a', []))).toBe(null)
   })
 
+  it('that fails after a write that failed is told beside it', async () => {
+    const host = mockHost('web1').fails(cell('b', []), { stderr: 'disk full' }).fails(fine, { stderr: 'daemon: no' })
+    const { tasks } = await run(new Cells(), host)
+    expect(tasks[0]?.failure).toMatchObject({ message: 'disk full', hint: 'What the task had written was put back.' })
+    expect(tasks[0]?.changes).toEqual([])
+    expect(host.holds(cell('a', []))).toBe(null)
+  })
+
   it('is refused before anything is touched, where a write could not be put back', async () => {
     const place = fileAt('/etc/huge')
     const owned = { type: 'file', mode: '0644', owner: 'root', group: 'root' } as const

@@ -4,6 +4,7 @@ import { aptPackage, file, group, systemdService, user } from '../../../index.ts
 import { directoryAt, fileAt } from '../../../modules/file.ts'
 import { declaredUnit } from '../../../modules/systemd/declared-unit.ts'
 import { ownedByRoot } from '../../../modules/systemd/unit.ts'
+import { upTest } from '../../../modules/unit-control.ts'
 import { unit, unitDetails, unitFrom } from '../../../modules/unit.ts'
 import { mockHost } from '../../../testing/mock-host.ts'
 import { run } from '../../../testing/run.ts'
@@ -198,6 +199,16 @@ ExecStart=/usr/bin/php /srv/crm/worker.php
   it('waits for a user and a group that earlier tasks make', async () => {
     const tasks = [group('crm'), user('crm').system(), worker.as('crm', 'crm')]
     expect((await run(tasks, mockHost('web1'), { check: true })).recap.tasks).toMatchObject({ failed: 0, changed: 3 })
+  })
+
+  it('puts back the unit of a service that does not come up, also where there was none', async () => {
+    const host = mockHost('web1').has(unit('crm-sync.service'), null)
+    host.fails(upTest('crm-sync.service'), { stderr: 'crm-sync.service was started, but is failed a moment later.' })
+    const [told] = (await run(worker, host)).tasks
+    expect(told!.failure?.message).toMatch(/^start of crm-sync\.service failed after 2 changes, and it was put back: /)
+    expect(told!.changes).toEqual([])
+    expect(host.holds(fileAt(path))).toEqual({ type: 'absent' })
+    expect(host.holds(unit('crm-sync.service'))).toBe(null)
   })
 
   it('waits for a program that an earlier task writes, or may bring', async () => {
