@@ -61,7 +61,7 @@ export function bodyText(story: Story, options: TextOptions): string {
   const { faint, good, changed, bad } = page.paint
   for (const [i, { titles, hosts, reason }] of story.skipped.entries()) {
     if (i === 0) page.section(faint(planned ? 'would skip' : 'skipped'))
-    page.entry(skippedTitle(titles), hosts, { beside: harmless(reason) })
+    page.entry(skippedTitle(titles), hosts, { beside: skippedReason(titles, harmless(reason)) })
   }
   for (const [i, entry] of story.changed.entries()) {
     if (i === 0) page.section(changed(planned ? 'would change' : 'changed'))
@@ -184,6 +184,11 @@ function columnsFor(story: Story, options: TextOptions): Columns {
 
 function skippedTitle(titles: readonly string[]): string {
   return titles.length === 1 ? harmless(titles[0]!) : count(titles.length, 'task')
+}
+
+/** Events tell a reason of each task: `the host failed before it`. */
+function skippedReason(titles: readonly string[], reason: string): string {
+  return titles.length === 1 ? reason : reason.replace(/\bbefore it\b/, 'before them')
 }
 
 function recapOn(page: Page, story: Story, { again }: TextOptions): void {

@@ -107,6 +107,15 @@ coaching-fleet · 3 hosts · 18 tasks · inventory/production.ts
     }
   })
 
+  it('tells the reason of several tasks as one of several', () => {
+    const lost = { outcome: 'skipped', reason: 'the host failed before it' } as const
+    expect(text([started(), playStarted(), task('web1', 1, 'a', lost)])).toMatch(
+      / a +web1 +the host failed before it$/m,
+    )
+    const several = text([started(), playStarted(), task('web1', 1, 'a', lost), task('web1', 2, 'b', lost)])
+    expect(several).toMatch(/ 2 tasks +web1 +the host failed before them$/m)
+  })
+
   it('tells what a task had changed before it failed, and what its plan had noted', () => {
     const half = {
       outcome: 'failed',
