@@ -44,9 +44,9 @@ function putBack({ resource, from, to }: Step) {
 /** What a reader is told of a test that failed. */
 export function testFailure({ resource, tests = [] }: Step, failure: Failure): Failure {
   const { message, cause } = failure
-  const { failsWithout, notPutBack } = testEnds
-  const isOurs = failure.seen?.status === failsWithout || failure.seen?.status === notPutBack
-  const seen = isOurs && failure.seen ? { ...failure.seen, status: undefined } : failure.seen
+  const isOlder = failure.seen?.status === testEnds.failsWithout
+  // Our own status says nothing of the tool.
+  const seen = failure.seen && (isOlder || isLeft(failure)) ? { ...failure.seen, status: undefined } : failure.seen
   const name = labelOf(resource)
   const what = tests.length === 1 ? labelOf(tests[0]!.resource) : `${tests.length} changes`
   if (isLeft(failure)) {
@@ -56,7 +56,7 @@ export function testFailure({ resource, tests = [] }: Step, failure: Failure): F
       hint: 'See to it by hand before the daemon is restarted: what was written is still there.',
     })
   }
-  if (failure.seen?.status === failsWithout) {
+  if (isOlder) {
     return new Failure('E_GUARD', `${name} fails without ${what} too, which was put back: ${message}`, {
       seen,
       cause,
@@ -70,12 +70,7 @@ export function testFailure({ resource, tests = [] }: Step, failure: Failure): F
 export function withPutBack(first: Failure, test: Step, seen: Failure): Failure {
   const { message, hint } = testFailure(test, seen)
   const more = isLeft(seen) ? [message, hint] : ['What the task had written was put back.']
-  return new Failure(first.code, first.message, {
-    place: first.place,
-    hint: [first.hint, ...more].filter(Boolean).join(' '),
-    seen: first.seen,
-    cause: first.cause,
-  })
+  return first.hinting([first.hint, ...more].filter(Boolean).join(' '))
 }
 
 /** Whether what was written is still there. */

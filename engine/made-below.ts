@@ -1,6 +1,5 @@
 /** Tasks that stand in the wrong order: what one is refused for the lack of, a later one makes. */
 
-import { Failure } from '../errors/failure.ts'
 import { besideOf, type CompiledTask } from './compile.ts'
 import type { Step } from './host.ts'
 import type { TaskResult } from './task-result.ts'
@@ -17,9 +16,8 @@ export function toldOfLater(
   const looked = new Set(refused.wishes.filter(({ unclaimed }) => unclaimed).map(({ resource }) => resource.key))
   const maker = later.find(([, steps]) => steps.some((step) => makes(step, looked, failure.message)))?.[0]
   if (!maker) return result
-  const { code, message, place, seen, cause } = failure
   const hint = `${maker.info.title}${besideOf(maker.info, refused.info)} makes it, below: move it up.`
-  return { ...result, failure: new Failure(code, message, { place, hint, seen, cause }) }
+  return { ...result, failure: failure.hinting(hint) }
 }
 
 /** Whether a step makes what a task looked at, and its refusal names. */

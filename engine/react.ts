@@ -103,9 +103,8 @@ export async function react(host: Host, due: readonly Due[], tell: TellReaction)
 /** Whoever sees an old reaction fail in a play that has nothing to do with it must know how to be rid of it. */
 function triedAgain(failure: Failure, { record }: Due): Failure {
   if (record === undefined) return failure
-  const { code, message, place, seen, cause } = failure
   const hint = `An earlier run left it to be done, and every run tries it until it succeeds. To give it up, remove pending/${record}.json of /var/lib/fleetplay on the host.`
-  return new Failure(code, message, { place, seen, cause, hint })
+  return failure.hinting(hint)
 }
 
 /** Tells reactions that are lost with their host. */

@@ -43,7 +43,16 @@ export class Failure extends Error {
   /** The same failure, told to have happened at a place, where it does not know one yet. */
   at(place: Place | undefined): Failure {
     if (this.place || !place) return this
-    return new Failure(this.code, this.message, { place, hint: this.hint, seen: this.seen, cause: this.cause })
+    return new Failure(this.code, this.message, { ...this.#options, place })
+  }
+
+  /** The same failure, with another remedy. */
+  hinting(hint: string | undefined): Failure {
+    return new Failure(this.code, this.message, { ...this.#options, hint })
+  }
+
+  get #options(): FailureOptions {
+    return { place: this.place, hint: this.hint, seen: this.seen, cause: this.cause }
   }
 }
 
