@@ -1,4 +1,7 @@
-/** Secrets in texts, known by their form: what a reader is told has none of them. */
+/** Secrets in texts, known by their value or by their form: what a reader is told has none of them. */
+
+import { SecretFinder } from './secret-forms.ts'
+import { secretsVersion, secretValues } from './secret.ts'
 
 /** What is told in the place of a secret. */
 export const covered = '(secret)'
@@ -57,10 +60,26 @@ const forms: readonly RegExp[] = [
 ]
 
 /**
- * A text without the secrets that are known by their form: passwords and tokens beside their names, in URLs, in headers and in
- * the directives of daemons; private keys; what crypt(3) makes of a password. What it does not know, it cannot cover.
+ * A text without secrets: those of the play, whose values are known, in every form that they may come back in; and those that
+ * are known by their form: passwords and tokens beside their names, in URLs, in headers and in the directives of daemons;
+ * private keys; what crypt(3) makes of a password. What it does not know, it cannot cover.
  */
 export function withoutSecrets(text: string): string {
+  return withoutForms(withoutKnown(text))
+}
+
+let known: { readonly version: number; readonly finder: SecretFinder | undefined } = { version: 0, finder: undefined }
+
+/** A text without the secrets whose values are known. */
+function withoutKnown(text: string): string {
+  if (known.version !== secretsVersion()) {
+    const { version, values } = secretValues()
+    known = { version, finder: new SecretFinder(values) }
+  }
+  return known.finder ? known.finder.covering(text, covered) : text
+}
+
+function withoutForms(text: string): string {
   if (!hint.test(text)) return text
   return forms.reduce((told, form) => told.replace(form, `$1${covered}`), text)
 }
@@ -72,5 +91,5 @@ export function namesSecret(word: string): boolean {
 
 /** Whether a text holds a secret that is known by its form. */
 export function holdsSecret(text: string): boolean {
-  return withoutSecrets(text) !== text
+  return withoutForms(text) !== text
 }
