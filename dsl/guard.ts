@@ -14,8 +14,12 @@ export interface Guard {
 }
 
 /**
- * A configuration test. All that one task writes under it is put back where the test fails, so that the daemon's next
- * start finds what it had; the daemon was not touched.
+ * A configuration test. All that is written under it is put back where the test fails, so that the daemon's next start finds
+ * what it had; the daemon was not touched.
+ *
+ * Neighbouring tasks that are wholly under the same test are one transaction: it runs once, after the last of them, and all of
+ * them stay or none. A task between them that is under another test or none, that is done as another user, or that has
+ * `retry`, `timeout` or `ignoreErrors`, ends the transaction.
  *
  * @example
  * file('/etc/ssh/sshd_config.d/10-fleet.conf').content('PermitRootLogin no\n').guardedBy(configTest('sshd -t', sh`sshd -t`))

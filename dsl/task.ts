@@ -184,7 +184,10 @@ export abstract class Task {
     return this.keyword({ ignoreErrors: true })
   }
 
-  /** Puts back all that the task wrote where a configuration test fails after it. The daemon that it is for is not touched then. */
+  /**
+   * Puts back all that the task wrote where a configuration test fails after it, together with its neighbours under the same
+   * test. The daemon that it is for is not touched then.
+   */
   guardedBy(guard: Guard): this {
     return this.keyword({ guard })
   }

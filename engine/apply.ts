@@ -10,7 +10,7 @@ import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import { decide, isUncertain } from './decide.ts'
 import { fulfils } from './fulfils.ts'
-import { isLeft, testFailure, withPutBack } from './guarded.ts'
+import { isLeft, testFailure, testStep, transactions, withPutBack } from './guarded.ts'
 import { type As, type Host, isMove, type Step } from './host.ts'
 import { knowing } from './lazy-facts.ts'
 import { isPending, type Pending, pendingReactions, recording } from './pending.ts'
@@ -163,7 +163,7 @@ export class Apply {
 
   /** Sends what waits to be done, in one trip. */
   async #flush(): Promise<void> {
-    const pending = this.#pending
+    const pending = transactions(this.#pending)
     if (pending.length === 0) return
     this.#pending = []
     this.#progress(pending[0]!.by, 'apply')
@@ -179,7 +179,7 @@ export class Apply {
       record.end = end instanceof Failure ? 'failed' : end
       if (end === 'done') continue
       if (step.tests) {
-        await this.#untested(record, end)
+        await this.#untested(record, end, pending)
         continue
       }
       if (step.pending) {
@@ -194,22 +194,44 @@ export class Apply {
     }
   }
 
-  /** A configuration test failed; or it was not run, because something before it failed, and what it tests may be half written. */
-  async #untested({ by, step }: StepRecord, end: 'not run' | Failure): Promise<void> {
-    const tested = this.#recordsOf(by).filter((record) => step.tests!.includes(record.step))
-    if (end === 'not run' && !tested.some((record) => record.end === 'done')) return
-    const seen = end === 'not run' ? (await this.#host.apply([step], by.as))[0]! : end
+  /**
+   * A configuration test failed; or it was not run, because something before it failed, and what it tests may be half written.
+   * All tasks whose writes are under it are put back together; the failure is told of the last that was begun.
+   */
+  async #untested({ by, step }: StepRecord, end: 'not run' | Failure, sent: readonly StepRecord[]): Promise<void> {
+    const begun = sent.filter((record) => step.tests!.includes(record.step) && record.end !== 'not run')
+    if (end === 'not run' && !begun.some((record) => record.end === 'done')) return
+    const last = end === 'not run' ? sent.find((record) => record.end === 'failed')!.by : by
+    const test =
+      end === 'not run'
+        ? testStep(
+            step.guard!,
+            begun.map((record) => record.step),
+          )
+        : step
+    const seen = end === 'not run' ? (await this.#host.apply([test], by.as))[0]! : end
     if (!(seen instanceof Failure)) return
     if (!isLeft(seen)) {
-      for (const record of tested) {
+      for (const record of begun) {
         record.end = 'put back'
         this.#expected.delete(record.step.resource.key)
-        this.#world.doubt(record.step, by.info.title)
+        this.#world.doubt(record.step, record.by.info.title)
       }
     }
-    const first = this.results.get(by)
-    if (!first?.failure) return this.#fail(by, testFailure(step, seen))
-    this.results.set(by, failed(withPutBack(first.failure, step, seen), doneOf(this.#recordsOf(by)), first.notes))
+    const tasks = new Set([...begun.map((record) => record.by), last])
+    const failure = testFailure(test, seen, tasks.size)
+    const first = this.results.get(last)
+    if (!first?.failure) this.#fail(last, failure)
+    else {
+      const told = withPutBack(first.failure, test, seen, tasks.size)
+      this.results.set(last, failed(told, doneOf(this.#recordsOf(last)), first.notes))
+    }
+    tasks.delete(last)
+    for (const other of tasks) {
+      if (isLeft(seen)) this.#fail(other, failure)
+      else
+        this.results.set(other, skipped(`put back with ${last.info.title}, because ${labelOf(test.resource)} failed`))
+    }
   }
 
   /** Reads again what was changed, in one trip. */

@@ -1,5 +1,6 @@
 /** The port between the engine and a host: read places, move them, run reactions. Remote hosts and hosts in memory have it. */
 
+import type { Guard } from '../dsl/guard.ts'
 import type { Handler } from '../dsl/handler.ts'
 import type { FromOutside } from '../dsl/observation.ts'
 import type { AnyResource } from '../dsl/resource.ts'
@@ -23,6 +24,8 @@ export interface Step {
   readonly deadline: number
   /** Of a configuration test: the steps that it puts back where it fails. The place of such a step is the test itself. */
   readonly tests?: readonly Step[]
+  /** The test itself. */
+  readonly guard?: Guard
   /** Of a step that records or withdraws a reaction: what becomes of the records. */
   readonly pending?: PendingChange
 }

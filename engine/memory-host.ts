@@ -60,7 +60,7 @@ export class MemoryHost implements Host {
       const failure = this.failing.get(resource.key)
       if (failure) {
         failed = true
-        for (const { resource: place, from } of tests ?? []) this.values.set(place.key, from)
+        for (const { resource: place, from } of tests?.toReversed() ?? []) this.values.set(place.key, from)
         return failure
       }
       if (pending) this.values.set(resource.key, afterwards(this.#pending(resource.key), pending))

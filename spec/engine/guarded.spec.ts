@@ -1,13 +1,17 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { configTest } from '../../dsl/guard.ts'
 import { handler } from '../../dsl/handler.ts'
 import { want } from '../../dsl/resource.ts'
 import { Task, type TaskList } from '../../dsl/task.ts'
+import { Probe } from '../../probe/probe.ts'
 import { sh } from '../../shell/script.ts'
 import { mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
+import { directory } from '../../modules/directory.ts'
 import { file, fileAt } from '../../modules/file.ts'
+import { line } from '../../modules/line.ts'
 import { Real, realShells } from '../modules/real.ts'
 import { cell } from './cell.ts'
 
@@ -33,6 +37,16 @@ class Cells extends Task {
   readonly id = 'a+b'
   get wishes() {
     return [want(cell('a', []), 'x', { guard: fine }), want(cell('b', []), 'x', { guard: fine })]
+  }
+}
+
+/** Its write fails. */
+class Breaks extends Task {
+  readonly module = 'breaks'
+  readonly id = 'here'
+  get wishes() {
+    const write = (to: string) => (to === 'on' ? sh`echo 'it is broken' >&2; exit 1` : sh`:`).touches()
+    return [want({ key: 'broken', read: Probe.known('off'), write }, 'on')]
   }
 }
 
@@ -67,7 +81,7 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
     const after = conf('c.conf', 'later\n')
     const { outcomes, failures, changes, told } = await real.run([task, after])
     expect(outcomes).toEqual(['failed', 'skipped'])
-    expect(failures).toEqual(['daemon -t failed after 2 changes, and it was put back: a bad word'])
+    expect(failures).toEqual(['daemon -t failed after 2 changes, and they were put back: a bad word'])
     expect(told[0]?.failure?.seen).toMatchObject({ command: 'daemon -t', status: 78, output: 'a bad word' })
     expect(changes).toEqual([])
     expect(real.text('a.conf')).toBe(was)
@@ -92,13 +106,11 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
 
   it('is run where a write under it failed, for what was written before', async () => {
     real = new Real(shell)
-    mkdirSync(real.path('b.conf'))
-    writeFileSync(real.path('b.conf') + '/held', '')
-    const broken = new Both(conf('a.conf', 'bad\n'), conf('nowhere/b.conf', 'good\n')).guardedBy(daemonIn(real.root))
+    const broken = new Both(conf('a.conf', 'bad\n'), new Breaks()).guardedBy(daemonIn(real.root))
     const { outcomes, failures } = await real.run([broken])
     expect(outcomes).toEqual(['failed'])
-    expect(failures[0]).toContain('nowhere')
-    expect(real.entries()).toEqual(['b.conf'])
+    expect(failures).toEqual(['it is broken'])
+    expect(real.entries()).toEqual([])
   })
 
   it('says where something could not be put back', async () => {
@@ -110,6 +122,114 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
     const { failures, told } = await real.run([conf('d/a.conf', 'second\n').guardedBy(test)])
     expect(failures[0]).toContain('putting it back failed too')
     expect(told[0]?.failure?.hint).toContain('by hand')
+  })
+
+  it('is run once for neighbouring tasks under it, which are only good together', async () => {
+    real = new Real(shell)
+    // Each file names another that must be there.
+    const test = configTest(
+      'daemon -t',
+      sh`echo x >>${real.path('runs')}; [ -e ${real.path('a.conf')} ] && [ -e ${real.path('b.conf')} ] || { echo half >&2; exit 1; }`.touches(),
+    )
+    const tasks = ['a.conf', 'b.conf'].map((name) => conf(name, 'good\n').guardedBy(test))
+    const { outcomes, trips } = await real.run([...tasks, conf('other', 'x')])
+    expect(outcomes).toEqual(['changed', 'changed', 'changed'])
+    expect(real.text('runs')).toBe('x\n')
+    expect(trips).toBe(3)
+  })
+
+  it('that fails after the last of several tasks puts back all of them, and none is told as changed', async () => {
+    real = new Real(shell)
+    mkdirSync(real.path('a'))
+    writeFileSync(real.path('a.conf'), 'first\n')
+    const was = real.text('a.conf')
+    const test = daemonIn(real.root)
+    const tasks = [
+      line(real.path('a.conf')).present('second').guardedBy(test).notify(reload),
+      line(real.path('a.conf')).present('third').guardedBy(test),
+      directory(real.path('made')).guardedBy(test),
+      conf('made/in.conf', 'x').guardedBy(test),
+      conf('b.conf', 'a bad word\n').guardedBy(test),
+      conf('c.conf', 'later\n'),
+    ]
+    const { told, failures, changes, events } = await real.run(tasks)
+    const put = `put back with file ${real.path('b.conf')}, because daemon -t failed`
+    expect(told.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ...Array.from({ length: 4 }, () => ['skipped', put]),
+      ['failed', undefined],
+      ['skipped', 'a task before it failed'],
+    ])
+    expect(failures).toEqual(['daemon -t failed after 5 changes of 5 tasks, and they were put back: a bad word'])
+    expect(changes).toEqual([])
+    expect(real.text('a.conf')).toBe(was)
+    expect(real.entries()).toEqual(['a', 'a.conf'])
+    expect(events.filter(({ type }) => type === 'reaction')).toEqual([])
+    expect(existsSync(join(real.tools.state, 'fleetplay/pending'))).toBe(true)
+    expect(readdirSync(join(real.tools.state, 'fleetplay/pending'))).toEqual([])
+  })
+
+  it('runs before a task that is under another one or none, or that stands alone', async () => {
+    real = new Real(shell)
+    const noting = (name: string) =>
+      configTest(name, sh`echo ${name} $(ls ${real.root}) >>${real.path('runs')}`.touches())
+    const [a, b] = [noting('a'), noting('b')]
+    const named = (name: string) => conf(name, 'x')
+    await real.run([
+      named('1').guardedBy(a),
+      named('2').guardedBy(a),
+      named('3').guardedBy(b),
+      named('4').guardedBy(a),
+      named('5'),
+      named('6').guardedBy(a),
+      named('7').guardedBy(a).timeout('1m'),
+      named('8').guardedBy(a),
+      new Both(named('9').guardedBy(a), named('99')),
+    ])
+    expect(real.text('runs')).toBe(
+      [
+        'a 1 2\n',
+        'b 1 2 3 runs\n',
+        'a 1 2 3 4 runs\n',
+        'a 1 2 3 4 5 6 runs\n',
+        'a 1 2 3 4 5 6 7 runs\n',
+        'a 1 2 3 4 5 6 7 8 runs\n',
+        'a 1 2 3 4 5 6 7 8 9 runs\n',
+      ].join(''),
+    )
+  })
+
+  it('is run for the tasks that were done, where the write of a later one under it fails', async () => {
+    real = new Real(shell)
+    const test = daemonIn(real.root)
+    const [good, bad, breaks, after] = [
+      conf('0.conf', 'good\n').guardedBy(test),
+      conf('a.conf', 'bad\n').guardedBy(test),
+      new Breaks().guardedBy(test),
+      conf('c.conf', 'good\n').guardedBy(test),
+    ]
+    const spoilt = await real.run([good, bad, breaks, after])
+    expect(spoilt.outcomes).toEqual(['skipped', 'skipped', 'failed', 'skipped'])
+    expect(spoilt.told[2]?.failure).toMatchObject({
+      message: 'it is broken',
+      hint: 'What the 3 tasks under daemon -t had written was put back.',
+    })
+    expect(spoilt.told[1]?.reason).toBe('put back with breaks here, because daemon -t failed')
+    expect(spoilt.told[3]?.reason).toBe('a task before it failed')
+    expect(real.entries()).toEqual([])
+    const fine = await real.run([good, breaks, after])
+    expect(fine.outcomes).toEqual(['changed', 'failed', 'skipped'])
+    expect(real.entries()).toEqual(['0.conf'])
+  })
+
+  it('fails all of its tasks, where something could not be put back', async () => {
+    real = new Real(shell)
+    mkdirSync(real.path('d'))
+    writeFileSync(real.path('d/a.conf'), 'first\n')
+    const test = configTest('daemon -t', sh`echo no >&2; rm -r ${real.path('d')}; false`.touches())
+    const tasks = ['d/a.conf', 'b.conf'].map((name) => conf(name, 'second\n').guardedBy(test))
+    const { outcomes, failures } = await real.run(tasks)
+    expect(outcomes).toEqual(['failed', 'failed'])
+    for (const failure of failures) expect(failure).toContain('2 changes of 2 tasks, and putting them back failed too')
   })
 
   it('costs no trip of its own', async () => {
@@ -139,7 +259,7 @@ describe('a configuration test on a mock host', () => {
   it('that fails leaves the host as it was', async () => {
     const host = mockHost('web1').fails(fine, { stderr: 'daemon: no' })
     const { tasks, reactions } = await run(new Cells().notify(reload), host)
-    expect(tasks[0]?.failure?.message).toBe('daemon -t failed after 2 changes, and it was put back: daemon: no')
+    expect(tasks[0]?.failure?.message).toBe('daemon -t failed after 2 changes, and they were put back: daemon: no')
     expect(tasks[0]?.changes).toEqual([])
     expect(reactions).toEqual([])
     expect(host.holds(cell('a', []))).toBe(null)
@@ -151,6 +271,16 @@ describe('a configuration test on a mock host', () => {
     expect(tasks[0]?.failure).toMatchObject({ message: 'disk full', hint: 'What the task had written was put back.' })
     expect(tasks[0]?.changes).toEqual([])
     expect(host.holds(cell('a', []))).toBe(null)
+  })
+
+  it('leaves a place as it was that several tasks moved one after the other', async () => {
+    const owned = { type: 'file', mode: '0644', owner: 'root', group: 'root' } as const
+    const was = { ...owned, content: { text: 'first\n' } }
+    const host = mockHost('web1').has(fileAt('/etc/d.conf'), was).fails(fine, { stderr: 'daemon: no' })
+    const tasks = ['second', 'third'].map((text) => line('/etc/d.conf').present(text).guardedBy(fine))
+    const { tasks: told } = await run(tasks, host)
+    expect(told.map(({ outcome }) => outcome)).toEqual(['skipped', 'failed'])
+    expect(host.holds(fileAt('/etc/d.conf'))).toEqual(was)
   })
 
   it('is refused before anything is touched, where a write could not be put back', async () => {

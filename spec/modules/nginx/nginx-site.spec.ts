@@ -149,7 +149,7 @@ server {
     const { tasks, reactions } = await run([site().directives('bogus on;')], on)
     expect(tasks[0]).toMatchObject({
       outcome: 'failed',
-      failure: { code: 'E_GUARD', message: `nginx -t failed after 2 changes, and it was put back: ${stderr}` },
+      failure: { code: 'E_GUARD', message: `nginx -t failed after 2 changes, and they were put back: ${stderr}` },
     })
     expect([on.holds(available), on.holds(enabled)]).toEqual([{ type: 'absent' }, { type: 'absent' }])
     expect(reactions).toEqual([])

@@ -205,7 +205,9 @@ ExecStart=/usr/bin/php /srv/crm/worker.php
     const host = mockHost('web1').has(unit('crm-sync.service'), null)
     host.fails(upTest('crm-sync.service'), { stderr: 'crm-sync.service was started, but is failed a moment later.' })
     const [told] = (await run(worker, host)).tasks
-    expect(told!.failure?.message).toMatch(/^start of crm-sync\.service failed after 2 changes, and it was put back: /)
+    expect(told!.failure?.message).toMatch(
+      /^start of crm-sync\.service failed after 2 changes, and they were put back: /,
+    )
     expect(told!.changes).toEqual([])
     expect(host.holds(fileAt(path))).toEqual({ type: 'absent' })
     expect(host.holds(unit('crm-sync.service'))).toBe(null)
