@@ -2,7 +2,7 @@
 
 import type { Script } from '../shell/script.ts'
 import { Origin } from './origin.ts'
-import type { AnyResource, Resource } from './resource.ts'
+import type { AnyResource, Resource, Wish } from './resource.ts'
 import type { Refusal } from './task.ts'
 
 export interface Handler {
@@ -15,6 +15,8 @@ export interface Handler {
   readonly absorbs: readonly string[]
   /** What it cannot do without; a plan that would run it is refused where that is not there. */
   readonly needs?: Need | undefined
+  /** What it claims: a task that claims otherwise disagrees with the one that notifies it. */
+  readonly claims?: Wish | undefined
   readonly origin: Origin
 }
 

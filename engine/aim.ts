@@ -5,7 +5,8 @@ import { select } from '../dsl/pattern.ts'
 import { type Play, type Plays, type Together, typicalFacts } from '../dsl/play.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
-import { type Choice, type CompiledTask, compile, conflicts } from './compile.ts'
+import { type Choice, type CompiledTask, compile } from './compile.ts'
+import { conflicts } from './conflicts.ts'
 
 export interface AimOptions extends Choice {
   readonly plays: Plays

@@ -1,7 +1,7 @@
 /** What two wishes claim of one place, told so that a reader sees where they differ. */
 
 import { isDeepStrictEqual } from 'node:util'
-import { showValue, type Wish } from '../dsl/resource.ts'
+import { type AnyResource, showValue, type Wish } from '../dsl/resource.ts'
 
 type Pair = readonly [string, string]
 
@@ -9,7 +9,16 @@ type Pair = readonly [string, string]
 export function showClaims(a: Wish, b: Wish): Pair {
   if (a.whole === undefined || b.whole === undefined) return short([showClaim(a), showClaim(b)])
   const [one, other] = [madeOfNothing(a), madeOfNothing(b)]
-  return short(byTexts(one, other) ?? byValues(one, other) ?? byFields(a, b) ?? [showClaim(a), showClaim(b)])
+  return short(
+    byTexts(one, other) ?? byValues(one, other) ?? byFields(a.whole, b.whole) ?? [showClaim(a), showClaim(b)],
+  )
+}
+
+/** Two values of a place: by their texts where those differ, as the place shows them, or, where that is long, by the fields that differ. */
+export function showMade(resource: AnyResource, a: unknown, b: unknown): Pair {
+  const [one, other] = [a, b].map((value) => ({ shown: showValue(resource, value), text: resource.text?.(value) }))
+  const isLong = [one, other].some((made) => made!.shown.length > 60)
+  return short(byTexts(one, other) ?? (isLong ? byFields(a, b) : undefined) ?? [one!.shown, other!.shown])
 }
 
 /** A wish with the value that it makes of a fresh place; undefined where it makes none. */
@@ -42,7 +51,7 @@ function byValues(a: Made | undefined, b: Made | undefined): Pair | undefined {
   return a && b && a.shown !== b.shown ? [a.shown, b.shown] : undefined
 }
 
-function byFields({ whole: a }: Wish, { whole: b }: Wish): Pair | undefined {
+function byFields(a: unknown, b: unknown): Pair | undefined {
   if (!isObject(a) || !isObject(b)) return undefined
   const [one, other] = [new Map(Object.entries(a)), new Map(Object.entries(b))]
   const keys = [...new Set([...one.keys(), ...other.keys()])]

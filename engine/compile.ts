@@ -1,18 +1,16 @@
 /** A play for one host: its tasks made, their mistakes collected, conflicts found. */
 
 import { readFileSync } from 'node:fs'
-import { dirname, relative } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import type { Handler } from '../dsl/handler.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import { select } from '../dsl/pattern.ts'
 import type { HostView, Play } from '../dsl/play.ts'
-import { labelOf, type Wish } from '../dsl/resource.ts'
+import type { Wish } from '../dsl/resource.ts'
 import { Origin } from '../dsl/origin.ts'
 import { flattenTasks, type Task, titleOf } from '../dsl/task.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Facts, withNeed } from '../probe/facts.ts'
-import { showClaims } from './claims.ts'
+import { conflicts } from './conflicts.ts'
 import type { TaskInfo } from './events.ts'
 import type { As } from './host.ts'
 import { FactWanted } from './lazy-facts.ts'
@@ -178,50 +176,6 @@ function problemsOf(task: Task): readonly Failure[] {
 function chosen(tags: readonly string[], { tags: wanted, skipTags }: Choice): boolean {
   if (skipTags.some((tag) => tags.includes(tag))) return false
   return wanted.length === 0 || wanted.some((tag) => tags.includes(tag)) || tags.includes('always')
-}
-
-/** Two tasks that claim one place with different values; or one that claims all of what another owns a part of. */
-export function conflicts(all: readonly CompiledTask[]): readonly Failure[] {
-  const tasks = all.filter(({ task, applies }) => applies && task.keywords.when.every((c) => typeof c === 'function'))
-  const owners = new Map<string, Owner>()
-  const failures: Failure[] = []
-  for (const by of tasks) {
-    for (const wish of by.wishes) {
-      if (wish.unclaimed) continue
-      const first = owners.get(wish.resource.key)
-      if (!first) {
-        owners.set(wish.resource.key, { wish, by })
-        continue
-      }
-      if (first.by === by) continue
-      const claims = [first.wish.whole, wish.whole]
-      if (claims.every((claim) => claim === undefined) || isDeepStrictEqual(claims[0], claims[1])) continue
-      failures.push(conflict(first, { wish, by }))
-    }
-  }
-  return failures
-}
-
-interface Owner {
-  readonly wish: Wish
-  readonly by: CompiledTask
-}
-
-function conflict(first: Owner, second: Owner): Failure {
-  const [one, other] = [first.by.info, second.by.info]
-  const [a, b] = showClaims(first.wish, second.wish)
-  return new Failure(
-    'E_PLAY_CONFLICT',
-    `${other.title} and ${one.title}${besideOf(one, other)} disagree on ${labelOf(second.wish.resource)}: ${b} against ${a}.`,
-    { place: other.place, hint: 'Leave the place to one of the two tasks.' },
-  )
-}
-
-/** Where a task is, for what is told of another: a file beside that of the other is known by its name. */
-export function besideOf({ place }: TaskInfo, other: TaskInfo): string {
-  if (!place) return ''
-  const folder = other.place ? dirname(other.place.file) : '/'
-  return ` (${relative(folder, place.file)}:${place.line})`
 }
 
 function view(host: InventoryHost): HostView {

@@ -1,6 +1,7 @@
 /** Tasks that stand in the wrong order: what one is refused for the lack of, a later one makes. */
 
-import { besideOf, type CompiledTask } from './compile.ts'
+import type { CompiledTask } from './compile.ts'
+import { besideOf } from './conflicts.ts'
 import type { Step } from './host.ts'
 import type { TaskResult } from './task-result.ts'
 import { isAbsent } from './touch.ts'

@@ -1,13 +1,16 @@
 /** What would become of each task of a play on one host, by what was read and is carried forward; pure. */
 
+import type { Resource } from '../dsl/resource.ts'
+import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
+import { type Conflict, ownersOf, unrest } from './conflicts.ts'
 import { type Decision, decide } from './decide.ts'
-import type { Step } from './host.ts'
+import { isMove, type Step } from './host.ts'
 import { toldOfLater } from './made-below.ts'
 import { type Due, dueHandlers, type RefusedReaction, refusedReactions } from './react.ts'
-import { decided, type Results, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
-import type { World } from './world.ts'
+import { decided, failed, type Results, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
+import { valueOf, type World } from './world.ts'
 
 export interface Plan {
   readonly results: Results
@@ -27,6 +30,7 @@ export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts,
   /** Those of which it is known that they would change something. */
   const certain: CompiledTask[] = []
   const steps: (readonly [CompiledTask, readonly Step[]])[] = []
+  const before = world.copy()
   for (const compiled of tasks) {
     const reason = skipReason(compiled, results)
     if (reason) {
@@ -45,10 +49,48 @@ export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts,
     const result = results.get(compiled)!
     if (result.failure) results.set(compiled, toldOfLater(compiled, result, steps.slice(i + 1)))
   }
+  const conflicts = undone(steps, before, world, facts)
+  for (const { second, failure } of conflicts) results.set(second, failed(failure))
   const changing = tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
   const due = dueHandlers(changing, left)
   const refused = refusedReactions(dueHandlers(certain), world)
-  return { results, due, refused, isRefused: refused.length > 0 || [...results].some(stops) }
+  return { results, due, refused, isRefused: refused.length + conflicts.length > 0 || [...results].some(stops) }
+}
+
+/** Tasks that would undo what others do, at every run, by what the places are on this host; where that is sure. */
+function undone(
+  steps: readonly (readonly [CompiledTask, readonly Step[]])[],
+  before: World,
+  world: World,
+  facts: Facts,
+): readonly Conflict[] {
+  const moves = new Map(steps)
+  return [...ownersOf(steps.map(([compiled]) => compiled)).values()].flatMap((all) => {
+    const owners = all.filter(({ handler }) => !handler)
+    const [first] = owners
+    if (!first || owners.every(({ by }) => by === first.by)) return []
+    const { resource } = first.wish
+    const start = valueOf(before.get(resource))
+    if ('failure' in start || world.get(resource).moved.length > 0) return []
+    let value = start.value
+    const made = owners.map(({ by }) => {
+      const last = moves.get(by)!.findLast((step) => isMove(step) && step.resource.key === resource.key)
+      return (value = last ? last.to : value)
+    })
+    try {
+      return unrest(owners, made, ({ desired }, now) => desired(now, facts, (other) => known(world, other)))
+    } catch (error) {
+      // What it makes of the place is refused, and is told when it comes to that.
+      if (error instanceof Failure) return []
+      throw error
+    }
+  })
+}
+
+function known<T>(world: World, resource: Resource<T>): T {
+  const result = valueOf(world.get(resource))
+  if ('failure' in result) throw result.failure
+  return result.value as T
 }
 
 /** A plan with something that cannot be done is refused whole: nothing is touched. */

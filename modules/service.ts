@@ -7,7 +7,7 @@ import { note, type Reading, type Refusal, refuse, Task, type Verdict } from '..
 import { isProblem } from '../dsl/variable.ts'
 import { Failure } from '../errors/failure.ts'
 import { lines, sh } from '../shell/script.ts'
-import { type Enablement, foundUnit, unit, unitDetails, unitName, type UnitState } from './unit.ts'
+import { claimsOf, type Enablement, foundUnit, unit, unitDetails, unitName, type UnitState } from './unit.ts'
 import { control } from './unit-control.ts'
 
 /** A unit of which no state is said yet. */
@@ -89,7 +89,8 @@ export class Service extends Task implements ServiceStart {
   }
 
   get wishes() {
-    return [look(unitDetails(this.id)), want(unit(this.id), (now) => this.desired(now))]
+    const stays = this.active === false ? [claimsOf(this.id, 'stopped')] : []
+    return [look(unitDetails(this.id)), ...stays, want(unit(this.id), (now) => this.desired(now))]
   }
 
   override judge({ now, desired, changes, certain }: Reading): readonly Verdict[] {
@@ -179,6 +180,7 @@ export function restart(name: string): Handler {
       if (enabled.startsWith('masked')) return refuse(`${whole} is masked, and cannot be restarted.`)
       return undefined
     }),
+    claims: claimsOf(whole, 'restarted'),
     origin: Origin.here(),
     script: lines(
       control,

@@ -1,6 +1,6 @@
 /** What systemd knows of units: one `systemctl show` for all the units of a play. */
 
-import type { Resource } from '../dsl/resource.ts'
+import { type Resource, want, type Wish } from '../dsl/resource.ts'
 import type { Parsed } from '../dsl/units.ts'
 import { Failure } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
@@ -103,6 +103,12 @@ export function unitDetails(name: string): Resource<UnitDetails> {
       nearest: null,
     },
   }
+}
+
+/** Claims of a unit that it stays stopped, or that it is restarted at the end: both cannot be. Nothing is read or written for it. */
+export function claimsOf(name: string, says: 'stopped' | 'restarted'): Wish {
+  const place = { key: `unit-claim:${name}`, label: name, read: Probe.known(null), fresh: null }
+  return want<null>(place, null, { whole: says })
 }
 
 /** What a handler of a unit must know of it. */

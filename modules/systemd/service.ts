@@ -9,7 +9,7 @@ import { accountName } from '../accounts.ts'
 import { directoryAt, fileAt } from '../file.ts'
 import { localGroup } from '../group.ts'
 import { upTest } from '../unit-control.ts'
-import { unit, unitDetails, unitFrom, unitName, type UnitState } from '../unit.ts'
+import { claimsOf, unit, unitDetails, unitFrom, unitName, type UnitState } from '../unit.ts'
 import { account } from '../user.ts'
 import { commandLine, programPath } from './command-line.ts'
 import { declaredUnit, unitPath } from './declared-unit.ts'
@@ -190,7 +190,10 @@ export class SystemdService extends Task implements SystemdServiceStart {
       return [want(unitFrom(this.id, unitPath(this.id)), null), want<FileState>(this.file, { type: 'absent' })]
     const looks = [look(unitDetails(this.id)), ...this.needed.map(({ place }) => look(place))]
     // It is stopped as the service that it was, and started again as that where this is turned round.
-    if (this.rests) return [...looks, want(unit(this.id), resting), want(this.file, ownedByRoot(this.text))]
+    if (this.rests) {
+      const stays = this.isStopped ? [claimsOf(this.id, 'stopped')] : []
+      return [...looks, ...stays, want(unit(this.id), resting), want(this.file, ownedByRoot(this.text))]
+    }
     const guard = upTest(this.id)
     const up: UnitState = { enabled: 'enabled', active: true }
     return [
