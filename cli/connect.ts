@@ -1,7 +1,7 @@
 /** From a host of an inventory to a connection, or to what the engine works on. */
 
 import { existsSync, readFileSync } from 'node:fs'
-import type { Connection } from '../connection/connection.ts'
+import type { Connection, Lock, LockedBy } from '../connection/connection.ts'
 import type { ResolvedTarget, SshResolver } from '../connection/ssh-config.ts'
 import type { SshPool } from '../connection/ssh.ts'
 import type { InventoryHost, Simulated } from '../dsl/inventory.ts'
@@ -18,6 +18,13 @@ export interface ConnectorOptions {
   readonly inventory: string
   /** Simulated hosts keep what happens to them. */
   readonly keep: boolean
+  /** For what changes hosts: each is locked while it is worked on. Simulated hosts have no lock. */
+  readonly lock?: HostLock | undefined
+}
+
+export interface HostLock extends Pick<Lock, 'holder' | 'wait'> {
+  /** Told of a host on which another run works, for whose end this one waits. */
+  readonly waiting: (host: string, whose: LockedBy) => void
 }
 
 export interface Connector {
@@ -31,7 +38,7 @@ export interface Connector {
 }
 
 /** Asks for, or reads, what is needed to connect; nothing is connected to yet. */
-export async function connector({ connection: options, inventory, keep }: ConnectorOptions): Promise<Connector> {
+export async function connector({ connection: options, inventory, keep, lock }: ConnectorOptions): Promise<Connector> {
   const becomePassword = await becomePasswordFrom(options)
   if (options.privateKey !== undefined && !existsSync(options.privateKey)) {
     throw new Failure('E_OPTION', `--private-key ${options.privateKey}: there is no such file.`)
@@ -79,7 +86,12 @@ export async function connector({ connection: options, inventory, keep }: Connec
     host: (host) => {
       const simulation = simulated(host)
       if (simulation) return new SandboxHost(host, simulation, sandboxFolder(inventory), keep)
-      return new RemoteHost(host.name, () => connection(host), { become: host.become, becomePassword })
+      const waiting = (whose: LockedBy) => lock?.waiting(host.name, whose)
+      return new RemoteHost(host.name, () => connection(host), {
+        become: host.become,
+        becomePassword,
+        lock: lock && { ...lock, waiting },
+      })
     },
   }
 }

@@ -6,7 +6,7 @@ import { eventVersion, type FailureData } from '../engine/events.ts'
 import { Failure, Mistakes, type Place } from '../errors/failure.ts'
 import { withoutSecrets } from '../shell/secret-text.ts'
 import { type ExitStatus, exitStatus, exitTable } from './exit.ts'
-import { positive, withChoice, withConnection, withForks, withInventory, withOutput } from './options.ts'
+import { positive, withChoice, withConnection, withForks, withInventory, withLock, withOutput } from './options.ts'
 import { pageOptions, sourceLine, Unanswered } from './terminal.ts'
 
 /** Runs a command line, and tells what is wrong with it. */
@@ -55,7 +55,9 @@ function commands(ended: (status: ExitStatus) => void): Command {
 
   withOutput(
     withForks(
-      withChoice(withConnection(withInventory(add('run <play>', 'run plays/PLAY.ts, or the plays of a file')))),
+      withLock(
+        withChoice(withConnection(withInventory(add('run <play>', 'run plays/PLAY.ts, or the plays of a file')))),
+      ),
     ),
   )
     .option('-C, --check', 'change nothing: the same as `play plan`')

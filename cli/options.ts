@@ -1,6 +1,7 @@
 /** The options that several commands share, with ansible-playbook's names. */
 
 import { type Command, InvalidArgumentError } from 'commander'
+import { type Duration, seconds } from '../dsl/units.ts'
 
 /** To whom. */
 export interface InventoryOptions {
@@ -21,6 +22,12 @@ export interface ChoiceOptions {
   readonly limit?: string
   readonly tags: readonly string[]
   readonly skipTags: readonly string[]
+}
+
+/** What a command does about hosts on which another run works. */
+export interface LockOptions {
+  /** Seconds. */
+  readonly waitForLock?: number
 }
 
 export interface OutputOptions {
@@ -50,6 +57,14 @@ export function withForks(command: Command): Command {
   return command.option('-f, --forks <number>', 'hosts at once', positive, 50)
 }
 
+export function withLock(command: Command): Command {
+  return command.option(
+    '--wait-for-lock <duration>',
+    'how long to wait for another run to end on a host, such as 5m; without it such a host fails',
+    duration,
+  )
+}
+
 export function withChoice(command: Command): Command {
   return command
     .option('-l, --limit <pattern>', 'only these hosts of the plays: groups, hosts, globs; a:&b, a:!b')
@@ -70,6 +85,12 @@ function assignment(text: string, before: Readonly<Record<string, string>>): Rec
 export function positive(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.')
   return Number(text)
+}
+
+function duration(text: string): number {
+  const result = seconds(text as Duration)
+  if (typeof result !== 'number') throw new InvalidArgumentError('It takes a duration such as 90s, 5m or 1h.')
+  return result
 }
 
 function words(text: string, before: readonly string[]): readonly string[] {

@@ -5,17 +5,19 @@ import { type Event, eventVersion, type Recap } from '../engine/events.ts'
 import { fleet } from '../engine/fleet.ts'
 import { jsonLine } from '../report/json.ts'
 import { Story } from '../report/story.ts'
+import { harmless } from '../report/layout.ts'
 import { bodyText, headText } from '../report/text.ts'
 import { connector, simulated } from './connect.ts'
 import { type Display, openDisplay } from './display.ts'
 import { type ExitStatus, exitStatus, statusOf } from './exit.ts'
-import type { ChoiceOptions, ConnectionOptions, InventoryOptions, OutputOptions } from './options.ts'
+import { holderOf } from './lock.ts'
+import type { ChoiceOptions, ConnectionOptions, InventoryOptions, LockOptions, OutputOptions } from './options.ts'
 import { prepare } from './prepare.ts'
-import { keeper } from './run-files.ts'
+import { keeper, runName } from './run-files.ts'
 import { stopping } from './stop.ts'
 import { out, pageOptions } from './terminal.ts'
 
-export interface RunOptions extends InventoryOptions, ConnectionOptions, ChoiceOptions, OutputOptions {
+export interface RunOptions extends InventoryOptions, ConnectionOptions, ChoiceOptions, LockOptions, OutputOptions {
   readonly check?: boolean
   readonly diff?: boolean
   readonly forks: number
@@ -27,7 +29,19 @@ export interface RunOptions extends InventoryOptions, ConnectionOptions, ChoiceO
 export async function run(name: string, options: RunOptions): Promise<ExitStatus> {
   const prepared = await prepare(name, options)
   const check = options.check ?? false
-  const connect = await connector({ connection: options, inventory: prepared.inventory.name, keep: !check })
+  const id = runName()
+  const connect = await connector({
+    connection: options,
+    inventory: prepared.inventory.name,
+    keep: !check,
+    lock: check
+      ? undefined
+      : {
+          holder: holderOf(prepared.play.name, id),
+          wait: options.waitForLock ?? 0,
+          waiting: (host, { holder, since }) => emit({ type: 'host-waiting', host, holder, since }),
+        },
+  })
   const report = options.output === 'json' ? jsonReport() : await textReport(name, options)
   const stop = stopping({
     first: report.stopping,
@@ -69,7 +83,7 @@ export async function run(name: string, options: RunOptions): Promise<ExitStatus
       connect: connect.host,
       emit,
       stopping: stop.asked,
-      keep: keeper(),
+      keep: keeper(id),
     })
   } finally {
     stop.forget()
@@ -105,7 +119,9 @@ async function textReport(name: string, options: RunOptions): Promise<Report> {
     emit: (event) => {
       story.add(event)
       if (event.type === 'run-started') out(headText(story, pageOptions()))
-      display?.add(event)
+      if (display) display.add(event)
+      else if (event.type === 'host-waiting')
+        process.stderr.write(`${event.host} waits for ${harmless(event.holder ?? 'another run')} to end.\n`)
     },
     stopping: () => {
       if (display) display.stopping()
@@ -134,6 +150,7 @@ function againCommand(name: string, hosts: readonly string[], options: RunOption
     ...(options.privateKey === undefined ? [] : ['--private-key', options.privateKey]),
     ...(options.becomePasswordFile === undefined ? [] : ['--become-password-file', options.becomePasswordFile]),
     ...(options.askBecomePass ? ['--ask-become-pass'] : []),
+    ...(options.waitForLock === undefined ? [] : ['--wait-for-lock', `${options.waitForLock}s`]),
     ...Object.entries(options.extraVars).flatMap(([variable, value]) => ['-e', `${variable}=${value}`]),
   ]
   return words.map(quote).join(' ')

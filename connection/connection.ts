@@ -25,8 +25,32 @@ export interface Become {
   readonly password?: string | undefined
 }
 
+/** The host's lock: one at a time works on it, for each user. A session holds it until it ends, in whatever way. */
+export interface Lock {
+  /**
+   * Who works, and at what, in a line: what whoever comes second is told. Sessions with the same holder share the lock, since
+   * an inventory may have two names for one host.
+   */
+  readonly holder: string
+  /** Seconds to wait for another's end; 0 refuses at once. */
+  readonly wait: number
+  /** Told when another has it, and this one waits. */
+  readonly waiting?: ((whose: LockedBy) => void) | undefined
+}
+
+/** What a host says of who has its lock; undefined where it does not know. */
+export interface LockedBy {
+  readonly holder: string | undefined
+  /** When it was taken, by the host's clock, in ISO 8601: `2026-11-23T14:02:31Z`. */
+  readonly since: string | undefined
+  /** The process on the host that has it. */
+  readonly process: number | undefined
+}
+
 export interface OpenOptions {
   readonly become?: Become | undefined
+  /** Taken with the greeting, at no trip of its own, and before the greet script. */
+  readonly lock?: Lock | undefined
   /** A script whose output comes back with the greeting, at no trip of its own. */
   readonly greet?: string | undefined
 }
@@ -56,7 +80,7 @@ export interface Connection {
   /** Who logs in; undefined where the carrier decides (a container). */
   readonly user: string | undefined
   readonly traffic: Readonly<Traffic>
-  /** Opens a session; rejects with a Failure (E_BECOME, E_GREETING, E_CONNECTION_LOST). */
+  /** Opens a session; rejects with a Failure (E_BECOME, E_GREETING, E_LOCKED, E_CONNECTION_LOST). */
   open(options?: OpenOptions): Promise<Session>
   close(): Promise<void>
 }

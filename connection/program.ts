@@ -1,6 +1,8 @@
 /** The program that runs on the host: it takes frames on standard input, runs them, and answers on standard output. */
 
 import { quote } from '../shell/quote.ts'
+import type { Lock } from './connection.ts'
+import { lockText } from './lock.ts'
 
 export interface ProgramOptions {
   /** What shows that the program is there; random, so that nothing printed before can look like it. */
@@ -10,6 +12,7 @@ export interface ProgramOptions {
   readonly greet?: string | undefined
   /** Seconds that the greet script may take. */
   readonly deadline: number
+  readonly lock?: Pick<Lock, 'holder' | 'wait'> | undefined
 }
 
 /**
@@ -23,7 +26,7 @@ export function programCommand(options: ProgramOptions): string {
 }
 
 /** The program as sh text: for dash, bash (in either mode) and busybox ash. */
-function programText({ marker, directory, greet, deadline }: ProgramOptions): string {
+function programText({ marker, directory, greet, deadline, lock }: ProgramOptions): string {
   // The marker is printed from two halves: a host that only echoes the command line does not greet.
   const half = marker.length >> 1
   const hello = `printf '\\n%s%s\\n' ${quote(marker.slice(0, half))} ${quote(marker.slice(half))} >&4 || exit`
@@ -31,7 +34,7 @@ function programText({ marker, directory, greet, deadline }: ProgramOptions): st
     greet === undefined
       ? ''
       : `printf '%s\\n' ${quote(greet)} >script || fail "cannot write in $dir"\nanswer 0 ${deadline}\n`
-  return `${setUp(directory)}${hello}\n${greeting}${loop}`
+  return `${setUp(directory)}${hello}\n${lock ? strip(lockText(lock)) : ''}${greeting}${loop}`
 }
 
 /** How long a group may go on after SIGTERM before it gets SIGKILL. */
@@ -45,7 +48,8 @@ const block = 1024 * 1024
  * writes nothing (dd, the watchdog, its sleep, the script, rm), one more for an input, one to measure outputs and one for
  * each output that is not empty, one where the script used its directory. What is removed is removed after the answer.
  *
- * Descriptors: 3 the requests, 4 the answers, 5 a fifo from the watchdog to the loop. No script inherits them.
+ * Descriptors: 3 the requests, 4 the answers, 5 a fifo from the watchdog to the loop, 6 the lock. No script inherits them;
+ * and nothing that may outlive the loop inherits the lock, which is held for as long as any process has it.
  *
  * The directory must be on a parent that nobody else can rename it in: one of our own, or a sticky one. (`su` keeps
  * XDG_RUNTIME_DIR of the user before; root can write there, and so can that user.)
@@ -85,7 +89,7 @@ const setUp = (directory: string): string =>
     take() {
       { { [ "$1" -lt ${block} ] || dd bs=${block} count=$(($1 / ${block})) iflag=fullblock; } &&
         { [ $(($1 % ${block})) -eq 0 ] || dd bs=$(($1 % ${block})) count=1 iflag=fullblock; }
-      } <&3 >"$2" 2>log 4>&- 5>&- || { cat log >&2; df -P . >&2; fail "could not take $1 bytes into $dir"; }
+      } <&3 >"$2" 2>log 4>&- 5>&- 6>&- || { cat log >&2; df -P . >&2; fail "could not take $1 bytes into $dir"; }
     }
 
     # The watchdog sleeps in a child, whose number it tells by the fifo: reading it there, the loop cannot be too early
@@ -96,7 +100,7 @@ const setUp = (directory: string): string =>
       from=/dev/null
       [ -s in ] && from=in
       (
-        exec 3<&- 4>&- 2>/dev/null
+        exec 3<&- 4>&- 6>&- 2>/dev/null
         sleep "$2" 5>&- &
         echo $! >&5
         exec 5>&-
@@ -119,7 +123,7 @@ const setUp = (directory: string): string =>
       ) &
       dog=$!
       { (
-        exec <"$from" >out 2>err 3<&- 4>&- 5>&-
+        exec <"$from" >out 2>err 3<&- 4>&- 5>&- 6>&-
         read -r pid rest </proc/self/stat
         echo "$pid" >pid || exit
         cd /
@@ -134,8 +138,8 @@ const setUp = (directory: string): string =>
       set -- 0 0 0
       if [ -s out ] || [ -s err ]; then set -- $(wc -c out err); fi
       echo "$id $status $late $1 $3" >&4 || exit
-      [ "$1" -eq 0 ] || head -c "$1" out >&4 || exit
-      [ "$3" -eq 0 ] || head -c "$3" err >&4 || exit
+      [ "$1" -eq 0 ] || head -c "$1" out >&4 6>&- || exit
+      [ "$3" -eq 0 ] || head -c "$3" err >&4 6>&- || exit
       set -- script in out err pid late
       [ -r tmp ] && [ -w tmp ] && [ -x tmp ] || set -- "$@" tmp
       for each in tmp/* tmp/.[!.]* tmp/..?*; do

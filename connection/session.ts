@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto'
 import { Failure } from '../errors/failure.ts'
 import { becomeFailure, type Becoming, becoming, refusedFailure } from './become.ts'
-import type { Answer, Channel, OpenOptions, Request, Session, Spawn, Traffic } from './connection.ts'
+import type { Answer, Channel, Lock, OpenOptions, Request, Session, Spawn, Traffic } from './connection.ts'
 import { AnswerReader, frame, Garbled, wholeSeconds } from './frames.ts'
+import { lockFailure, waitsFor } from './lock.ts'
 import { graceSeconds, programCommand } from './program.ts'
 
 /** Seconds until the program must be there, logging in as another user included, and again for the greet script. */
@@ -13,6 +14,8 @@ const greetingDeadline = 20
 const slackSeconds = 15
 /** Bytes a second that the slowest link which is still of use carries. */
 const slowestLink = 50_000
+/** What a host takes at most for each second that it waits for its lock: a sleep, and a look. */
+const slowestTick = 2
 /** Seconds for a farewell. */
 const closeTimeout = 5
 /** Characters of what was seen that are kept for a failure. */
@@ -22,6 +25,8 @@ interface Waiting {
   readonly id: number
   /** Milliseconds without a byte from the host after which it is given up. */
   readonly patience: number
+  /** Whether an answer only says that the real one takes longer. */
+  readonly isInterim: (answer: Answer) => boolean
   readonly resolve: (answer: Answer) => void
   readonly reject: (failure: Failure) => void
 }
@@ -30,18 +35,19 @@ interface Waiting {
  * Opens a session; one trip, with the output of the `greet` script. Counts channels and trips; bytes are counted by the carrier.
  * What a `greet` script exits with is its own affair; one that does not end is a failure.
  *
- * @throws Failure E_BECOME, E_GREETING, E_CONNECTION_LOST, and what `spawn` rejects with
+ * @throws Failure E_BECOME, E_GREETING, E_LOCKED, E_CONNECTION_LOST, and what `spawn` rejects with
  */
 export async function openSession(spawn: Spawn, options: OpenOptions, traffic: Traffic): Promise<Session> {
   const marker = randomBytes(16).toString('hex')
   const random = randomBytes(6).toString('hex')
-  const program = programCommand({ marker, directory: random, greet: options.greet, deadline: greetingDeadline })
+  const { greet, lock } = options
+  const program = programCommand({ marker, directory: random, greet, deadline: greetingDeadline, lock })
   const become = options.become && becoming(options.become, program, random)
   traffic.channels++
   traffic.trips++
   const channel = await spawn(become?.command ?? program)
   const host = new Host(channel, traffic, marker, become)
-  const greeting = host.greeted(options.greet !== undefined)
+  const greeting = host.greeted(greet !== undefined, lock)
   // A channel may hand on at once what has come already, so there must be somebody who waits for it.
   host.listen()
   return { greeting: await greeting, run: (requests) => host.run(requests), close: () => host.close() }
@@ -85,19 +91,27 @@ class Host {
     this.#channel.onStderr((data) => this.#onStderr(data))
   }
 
-  /** Waits for the marker, and for the output of the greet script. */
-  async greeted(withScript: boolean): Promise<Buffer> {
+  /** Waits for the marker, the lock, and the output of the greet script. */
+  async greeted(withScript: boolean, lock: Lock | undefined): Promise<Buffer> {
+    let locking: Promise<Answer> | undefined
     let script: Promise<Answer> | undefined
     const marker = new Promise<void>((resolve, reject) => {
       this.#greeted = { resolve, reject }
       if (this.#over) return reject(this.#over)
       const late = () => this.#lose(this.#notGreeted(`did not greet within ${greetingDeadline} s`, undefined))
       this.#timer = setTimeout(late, greetingDeadline * 1000)
-      // Asked for before the marker, since the answer may be in the same chunk.
+      // Asked for before the marker, since the answers may be in the same chunk.
+      if (lock) locking = this.#expect(0, lock.wait * slowestTick + greetingDeadline, 0, waitsBy(lock))
       if (withScript) script = this.#expect(0, greetingDeadline, 0)
-      script?.catch(() => {})
+      for (const each of [locking, script]) each?.catch(() => {})
     })
     await marker
+    const locked = await locking
+    const refusal = locked && lockFailure(locked)
+    if (refusal) {
+      this.#lose(refusal)
+      throw refusal
+    }
     const answer = await script
     if (answer?.timedOut) {
       const seen = { command: 'the greet script', status: undefined, output: lastLines(answer.stderr.toString()) }
@@ -137,10 +151,10 @@ class Host {
     this.#channel.destroy()
   }
 
-  #expect(id: number, deadline: number, bytes: number): Promise<Answer> {
+  #expect(id: number, deadline: number, bytes: number, isInterim: Waiting['isInterim'] = never): Promise<Answer> {
     const seconds = deadline + graceSeconds + slackSeconds + bytes / slowestLink
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ id, patience: Math.min(seconds * 1000, 2 ** 31 - 1), resolve, reject })
+      this.#waiting.push({ id, patience: Math.min(seconds * 1000, 2 ** 31 - 1), isInterim, resolve, reject })
       if (this.#waiting.length === 1 && !this.#greeted) this.#watch()
     })
   }
@@ -188,6 +202,7 @@ class Host {
   #answered(id: number, answer: Answer): void {
     const next = this.#waiting[0]
     if (next?.id !== id) throw new Garbled(`an answer to ${id} while ${next ? next.id : 'none'} was expected`)
+    if (next.isInterim(answer)) return
     this.#waiting.shift()
     // Shells name the signals that end their children: of no use to anybody when the answer is there.
     this.#stderr = ''
@@ -250,6 +265,19 @@ class Host {
       cause,
       seen: output === '' ? undefined : { command: 'sh', status: undefined, output },
     })
+  }
+}
+
+function never(): boolean {
+  return false
+}
+
+/** Tells that it waits, where an answer says so. */
+function waitsBy(lock: Lock): (answer: Answer) => boolean {
+  return (answer) => {
+    const whose = waitsFor(answer)
+    if (whose) lock.waiting?.(whose)
+    return whose !== undefined
   }
 }
 

@@ -79,6 +79,15 @@ export type Event =
     }
   /** A host's turn has come: it is connected to now. */
   | { readonly type: 'host-started'; readonly play: string; readonly host: string }
+  /** Another run has the host's lock, and this one waits for its end. */
+  | {
+      readonly type: 'host-waiting'
+      readonly host: string
+      /** Who has it, and for what; undefined where the host does not know. */
+      readonly holder: string | undefined
+      /** When it was taken, by the host's clock, in ISO 8601. */
+      readonly since: string | undefined
+    }
   | { readonly type: 'connected'; readonly play: string; readonly host: string; readonly tasks: number }
   /** A host reached a task, or a handler: for a live display only. */
   | {

@@ -159,9 +159,10 @@ class FleetRun {
     this.#options.emit({ type: 'host-finished', play: play.name, host: name, outcome, trips })
   }
 
-  /** The work on a host broke off: it is unreachable, or we are wrong. */
+  /** The work on a host broke off: it is unreachable, or another run works on it, or we are wrong. */
   #lost(play: Play, host: string, run: HostRun | undefined, error: unknown): Outcome {
     if (!(error instanceof Failure)) return this.#refused(play, host, [broken(error)])
+    if (error.code === 'E_LOCKED') return this.#refused(play, host, [error])
     const failure = failureData(error)
     this.#options.emit({ type: 'unreachable', play: play.name, host, task: run?.current?.info, failure })
     return 'unreachable'

@@ -1,7 +1,7 @@
 /** The port over a connection: one session for each user, one batch for each call. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Connection, Request, Session } from '../connection/connection.ts'
+import type { Connection, Lock, Request, Session } from '../connection/connection.ts'
 import type { Handler } from '../dsl/handler.ts'
 import type { FromOutside } from '../dsl/observation.ts'
 import type { BecomeMethod } from '../dsl/inventory.ts'
@@ -19,6 +19,8 @@ import type { As, Host, Step, StepEnd } from './host.ts'
 export interface RemoteHostOptions {
   readonly become: BecomeMethod
   readonly becomePassword: string | undefined
+  /** Taken by every session, for each is of another user, before anything is asked; without it for what only looks. */
+  readonly lock?: Lock | undefined
 }
 
 /** Seconds that one batch of questions may take. */
@@ -129,12 +131,13 @@ export class RemoteHost implements Host {
   async #open(as: As): Promise<Session> {
     const connection = await (this.#connection ??= this.#connect())
     this.#traffic = connection.traffic
-    if (as === undefined) return connection.open({ greet: factsScript })
+    const { lock } = this.#options
+    if (as === undefined) return connection.open({ greet: factsScript, lock })
     // Who logs in as root needs no sudo to be root, which a container often does not even have.
     const login = connection.user ?? (await this.facts(undefined)).user
     if (as === login) return this.#session(undefined)
     const become = { method: this.#options.become, user: as, password: this.#options.becomePassword }
-    return connection.open({ become, greet: factsScript })
+    return connection.open({ become, greet: factsScript, lock })
   }
 }
 

@@ -23,6 +23,7 @@ export const codes = {
   E_BECOME: 'The session as another user could not be started.',
   E_GREETING: 'The host answered, but not as a POSIX shell.',
   // Doing: a task failed on a host.
+  E_LOCKED: 'Another run works on the host, or its lock could not be taken.',
   E_REFUSED: 'The module refused the change in the plan.',
   E_UNREADABLE: 'A place on the host could not be read.',
   E_PROBE_UNPARSABLE: 'The host answered a question in a form that is not understood.',

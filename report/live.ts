@@ -54,6 +54,9 @@ export class Live {
       case 'host-started':
         this.#update(event.host, { state: 'connecting', done: 0, of: 0, at: '', began: now, since: now })
         return
+      case 'host-waiting':
+        this.#update(event.host, { at: `waits for ${event.holder ?? 'another run'}`, since: now })
+        return
       case 'connected':
         this.#update(event.host, { state: 'working', done: 0, of: event.tasks, at: '', phase: 'read', since: now })
         return
@@ -140,9 +143,9 @@ function telling(host: HostLine, { now }: LiveOptions, room: number, style: Pain
     case 'waiting':
       return ''
     case 'connecting':
-      return style.faint(clip(`connecting ${((now - host.since) / 1000).toFixed(1)} s`, room))
     case 'working': {
-      const phase = `${host.phase} ${((now - host.since) / 1000).toFixed(1)} s`
+      const took = `${((now - host.since) / 1000).toFixed(1)} s`
+      const phase = host.state === 'working' ? `${host.phase} ${took}` : host.at === '' ? `connecting ${took}` : took
       if (host.at === '') return style.faint(clip(phase, room))
       return style.faint(clip(`${clip(harmless(host.at), Math.max(8, room - width(phase) - 3))} · ${phase}`, room))
     }

@@ -83,6 +83,7 @@ export class Story {
         return
       case 'batch-started':
       case 'host-started':
+      case 'host-waiting':
       case 'connected':
       case 'progress':
       case 'host-finished':

@@ -100,7 +100,10 @@ export function project(files: Readonly<Record<string, string>> = {}): Project {
 }
 
 const { PATH = '', HOME = '' } = process.env
-const stateIn = (folder: string) => ({ XDG_STATE_HOME: join(folder, '.state') })
+const stateIn = (folder: string) => ({
+  XDG_STATE_HOME: join(folder, '.state'),
+  FLEETPLAY_LOCK_DIR: join(folder, '.lock'),
+})
 
 let standing: ChildProcess | undefined
 

@@ -123,7 +123,7 @@ describe('a link that breaks', () => {
     const whole = await transcript(folder)
     for (let cut = 0; cut <= whole.length; cut++) {
       const host = new FakeHost()
-      const { session: opened } = await host.open({ greet: 'echo hello' })
+      const { session: opened } = await host.open({ greet: 'echo hello', lock })
       host.says(mark(whole, host).subarray(0, cut))
       host.ends({ status: undefined, failure: new Failure('E_CONNECTION_LOST', 'the cable was cut') })
       const outcome = await opened.then(
@@ -213,6 +213,21 @@ describe('a host that hangs', () => {
     expect(host.destroyed).toBe(true)
   })
 
+  it('is given up when it neither takes the lock nor refuses it', async () => {
+    vi.useFakeTimers()
+    const host = new FakeHost()
+    const { session } = await host.open({ greet: 'echo hello', lock: { holder: 'alice', wait: 60 } })
+    const outcome = session.catch((error: unknown) => error)
+    host.greets('')
+    await vi.advanceTimersByTimeAsync(60_000)
+    host.says('0 1 0 12 0\n12\n\nsomebody')
+    await vi.advanceTimersByTimeAsync(150_000)
+    expect(host.destroyed).toBe(false)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await outcome).toMatchObject({ code: 'E_CONNECTION_LOST' })
+    expect(host.destroyed).toBe(true)
+  })
+
   it('is given up when its greet script does not end', async () => {
     vi.useFakeTimers()
     const host = new FakeHost()
@@ -226,15 +241,17 @@ describe('a host that hangs', () => {
   })
 })
 
+const lock = { holder: 'alice', wait: 0 }
+
 /** What a real program says from its first byte on, with `MARKER` for the marker. */
 async function transcript(folder: Folder): Promise<Buffer> {
   const host = new FakeHost()
-  await host.open({ greet: 'echo hello' })
-  const env = { ...process.env, XDG_RUNTIME_DIR: folder.path }
+  await host.open({ greet: 'echo hello', lock })
+  const env = { ...process.env, XDG_RUNTIME_DIR: folder.path, FLEETPLAY_LOCK_DIR: folder.lock }
   const { stdout } = spawnSync('sh', ['-c', host.command], { env, input: '' })
   host.ends({ status: 0 })
   const text = stdout.toString('latin1')
-  expect(text).toBe(`\n${host.marker}\n0 0 0 6 0\nhello\n`)
+  expect(text).toBe(`\n${host.marker}\n0 0 0 0 0\n0 0 0 6 0\nhello\n`)
   return Buffer.from(text.replace(host.marker, 'M'.repeat(host.marker.length)), 'latin1')
 }
 

@@ -30,6 +30,8 @@ export class Folder {
   readonly path = mkdtempSync(join(tmpdir(), 'fleetplay-spec-'))
   /** Where the host keeps what must outlive a run. */
   readonly state = join(this.path, 'state')
+  /** Where its lock is: beside the locks of other specs. */
+  readonly lock = join(this.path, 'lock')
 
   constructor(shell?: ShellName) {
     if (shell) this.program('sh', `exec ${commands[shell]} "$@"`)
@@ -45,7 +47,7 @@ export class Folder {
    * `change` is for what a host puts in the way.
    */
   connection(environment: Readonly<Record<string, string>> = {}, change = (command: string) => command): Connection {
-    const own = { XDG_RUNTIME_DIR: this.path, XDG_STATE_HOME: this.state }
+    const own = { XDG_RUNTIME_DIR: this.path, XDG_STATE_HOME: this.state, FLEETPLAY_LOCK_DIR: this.lock }
     const all = { PATH: `${this.path}:${process.env['PATH']}`, ...own, ...environment }
     const argv = ['env', ...Object.entries(all).map(([name, value]) => `${name}=${value}`), 'sh', '-c']
     return carrier('spec', undefined, (command, traffic) => startProcess([...argv, change(command)], traffic))

@@ -30,6 +30,20 @@ function live(...events: readonly (readonly [number, Event])[]): Live {
 }
 
 describe('a line for each host', () => {
+  it('says on whom it waits', () => {
+    const held = {
+      type: 'host-waiting',
+      host: 'web1',
+      holder: 'alice@laptop, play db (run 1)',
+      since: undefined,
+    } as const
+    const display = live([0, started({ hosts: ['web1'] })], [100, begun('web1')], [400, held])
+    const [line] = display.lines({ ...view, width: 100 })
+    expect(line).toMatch(/^  web1 +waits for alice@laptop, play db \(run 1\) · 1\.0 s$/)
+    display.add(connected('web1'), 1400)
+    expect(display.lines(view)[0]).not.toContain('alice')
+  })
+
   it('shows how far it is, at what, and for how long', () => {
     const display = live(
       [0, started({ hosts: ['web1', 'web2', 'web3', 'web4', 'web5', 'web6'] })],
