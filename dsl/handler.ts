@@ -17,6 +17,8 @@ export interface Handler {
   readonly needs?: Need | undefined
   /** What it claims: a task that claims otherwise disagrees with the one that notifies it. */
   readonly claims?: Wish | undefined
+  /** Where what it needs is not there, there is nothing to do. */
+  readonly optional?: boolean
   readonly origin: Origin
 }
 

@@ -24,6 +24,8 @@ export interface Resource<T> {
   readonly fresh?: T
   /** A write cannot be seen afterwards: an unguarded command. It is told as «ran, not provable». */
   readonly unprovable?: boolean
+  /** Its value holds a secret: it is told and recorded by keyed digests only. */
+  readonly sensitive?: boolean
   /** What it is read from cannot be told (a guard is any script), so that any change before it may move it. */
   readonly opaque?: boolean
 }

@@ -13,10 +13,12 @@ import { fulfils } from './fulfils.ts'
 import { isLeft, testFailure, testStep, transactions, withPutBack } from './guarded.ts'
 import { type As, type Host, isMove, type Step } from './host.ts'
 import { knowing } from './lazy-facts.ts'
+import type { Mandate } from './mandate.ts'
 import { isPending, type Pending, pendingReactions, recording } from './pending.ts'
 import { read } from './places.ts'
 import { changesOf, doneOf, type StepRecord, unknownOf } from './record.ts'
 import { decided, failed, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
+import type { HostJournal } from './journal.ts'
 import type { Teller } from './tell.ts'
 import { disturbs } from './touch.ts'
 import type { World } from './world.ts'
@@ -28,6 +30,8 @@ export class Apply {
   readonly #world: World
   readonly #teller: Teller
   readonly #stopping: () => boolean
+  readonly #journal: HostJournal | undefined
+  readonly #mandate: Mandate
   readonly results = new Map<CompiledTask, TaskResult>()
   readonly #records = new Map<CompiledTask, readonly StepRecord[]>()
   /** The last change of each place, which is proved by reading it again. */
@@ -43,7 +47,12 @@ export class Apply {
     facts: Facts,
     tasks: readonly CompiledTask[],
     world: World,
-    how: { readonly teller: Teller; readonly stopping: () => boolean },
+    how: {
+      readonly teller: Teller
+      readonly stopping: () => boolean
+      readonly journal: HostJournal | undefined
+      readonly mandate: Mandate
+    },
   ) {
     this.#host = host
     this.#facts = facts
@@ -51,6 +60,8 @@ export class Apply {
     this.#world = world
     this.#teller = how.teller
     this.#stopping = how.stopping
+    this.#journal = how.journal
+    this.#mandate = how.mandate
   }
 
   /** Rejects with a Failure where the host is lost; the results say then how far it came. */
@@ -91,16 +102,17 @@ export class Apply {
       await this.#flush()
       if (this.#failed()) return
     }
-    const reason = skipReason(compiled, this.results)
+    const reason = skipReason(compiled, this.results, this.#mandate)
     if (reason) {
       this.results.set(compiled, skipped(reason))
       return
     }
     if (isUncertain(compiled, this.#world)) await this.#readAgain(compiled)
     const decision = await knowing(() => decide(compiled, this.#world, this.#facts))
-    if (decision.failure) {
+    const failure = decision.failure ?? this.#mandate.refuses?.(compiled.info, decision.steps)
+    if (failure) {
       await this.#flush()
-      if (!this.#failed()) this.results.set(compiled, failed(decision.failure, doneOf(this.#recordsOf(compiled))))
+      if (!this.#failed()) this.results.set(compiled, failed(failure, doneOf(this.#recordsOf(compiled))))
       return
     }
     const records = decision.steps.map((step): StepRecord => {
@@ -108,7 +120,7 @@ export class Apply {
       return { by: compiled, step, change, end: 'open' }
     })
     this.#records.set(compiled, [...this.#recordsOf(compiled), ...records.filter(({ step }) => isMove(step))])
-    if (records.length > 0) this.#pending.push(...this.#recordings(compiled))
+    if (records.length > 0) this.#pending.push(...this.#recordings(compiled), ...this.#keepings(compiled, records))
     // A task that a second attempt finds as desired was changed by the first.
     this.results.set(compiled, decided(decision, changesOf(this.#recordsOf(compiled))))
     this.#progress(compiled, 'plan')
@@ -140,6 +152,12 @@ export class Apply {
     })
   }
 
+  /** Steps that keep on the host what the task replaces and only the host may have. */
+  #keepings(by: CompiledTask, records: readonly StepRecord[]): readonly StepRecord[] {
+    const moves = records.filter(({ step }) => isMove(step))
+    return (this.#journal?.keepings(moves) ?? []).map((step) => ({ by, step, change: undefined, end: 'open' }))
+  }
+
   #pendingOn(as: As): Pending {
     const { result } = this.#world.get(pendingReactions(as))
     return 'value' in result ? (result.value as Pending) : {}
@@ -169,6 +187,8 @@ export class Apply {
     this.#progress(pending[0]!.by, 'apply')
     // Where the host is lost now, the first of them is the one that it may have been at.
     this.current = pending[0]!.by
+    const moves = pending.filter(({ step }) => isMove(step))
+    this.#journal?.begin(moves, (by) => this.results.get(by)?.irreversible ?? [])
     const ends = await this.#host.apply(
       pending.map(({ step }) => step),
       pending[0]!.by.as,
@@ -182,7 +202,7 @@ export class Apply {
         await this.#untested(record, end, pending)
         continue
       }
-      if (step.pending) {
+      if (step.pending || step.keeps) {
         if (end instanceof Failure) this.#fail(by, end)
         continue
       }
@@ -192,6 +212,7 @@ export class Apply {
       // A task of which nothing was run was not reached; one that was begun has failed already.
       else if (this.results.get(by)?.outcome === 'changed') this.results.delete(by)
     }
+    this.#journal?.end(moves)
   }
 
   /**
@@ -249,6 +270,10 @@ export class Apply {
       record.end = isSeen ? 'proved' : 'disproved'
       if (!isSeen) this.#fail(by, 'failure' in result ? result.failure : notConverged(step, result.value))
     }
+    this.#journal?.end(provable, ({ step }) => {
+      const { result } = this.#world.get(step.resource)
+      return 'value' in result ? result.value : step.to
+    })
   }
 
   /** A write that failed may have done its work, or a part of it: whether a handler is due rests on that. */
@@ -263,6 +288,7 @@ export class Apply {
       const { result } = this.#world.get(record.step.resource)
       if ('value' in result && isDeepStrictEqual(result.value, record.step.from)) record.end = 'not run'
     }
+    this.#journal?.end(doubtful)
   }
 
   #failed(): boolean {

@@ -5,12 +5,15 @@ import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Play, Serial } from '../dsl/play.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Aimed, aim, type AimOptions, type Stages } from './aim.ts'
-import { compile } from './compile.ts'
+import { type CompiledTask, compile } from './compile.ts'
 import { withSecretsCovered } from './covered.ts'
 import type { Emit, Event, Outcome, Recap } from './events.ts'
-import type { Host } from './host.ts'
+import type { Host, Step } from './host.ts'
 import { HostRun } from './host-run.ts'
-import { factsOf, knowing } from './lazy-facts.ts'
+import { type At, HostJournal, type Journal } from './journal.ts'
+import { factsOf, knowing, knownFacts } from './lazy-facts.ts'
+import type { Mandate } from './mandate.ts'
+import type { TaskResult } from './task-result.ts'
 import { failureData, type KeepFile } from './tell.ts'
 
 export interface FleetOptions extends AimOptions {
@@ -24,6 +27,12 @@ export interface FleetOptions extends AimOptions {
   readonly stopping: () => boolean
   /** Without it the files of observations are named, and not kept. */
   readonly keep?: KeepFile
+  /** Where it is written what is done; a plan writes nothing. */
+  readonly journal?: Journal
+  /** What the run may do beside what its plays say; without it all of that. */
+  readonly mandate?: (at: At) => Mandate
+  /** Told, of a plan, what would be sent for each task. */
+  readonly planned?: (at: At, compiled: CompiledTask, result: TaskResult, steps: readonly Step[]) => void
 }
 
 /**
@@ -31,7 +40,12 @@ export interface FleetOptions extends AimOptions {
  * what goes wrong on a host is told as events, without the secrets that are known by their form.
  */
 export async function fleet(given: FleetOptions): Promise<Recap> {
-  const options: FleetOptions = { ...given, emit: (event) => given.emit(withSecretsCovered(event)) }
+  const emit = (event: Event) => {
+    const told = withSecretsCovered(event)
+    given.journal?.write(told)
+    given.emit(told)
+  }
+  const options: FleetOptions = { ...given, emit }
   const stages = options.stages ?? aim(options)
   const started = performance.now()
   const run = new FleetRun(options)
@@ -110,7 +124,7 @@ class FleetRun {
   }
 
   async #host(play: Play, host: InventoryHost): Promise<Begun | undefined> {
-    const { connect, check, emit, stopping, keep = named } = this.#options
+    const { connect, check, emit, stopping, keep = named, mandate, planned } = this.#options
     if (stopping()) {
       this.#leave(play, [host], 'interrupted')
       return undefined
@@ -124,6 +138,7 @@ class FleetRun {
         this.#tasks[event.outcome === 'warned' ? 'ok' : event.outcome]++
       emit(event)
     }
+    const at = { play: play.name, host: host.name }
     let run: HostRun | undefined
     let outcome: Outcome
     try {
@@ -132,7 +147,18 @@ class FleetRun {
       if (problems.length > 0) outcome = this.#refused(play, host.name, problems)
       else {
         emit({ type: 'connected', play: play.name, host: host.name, tasks: tasks.length })
-        run = new HostRun(known.host, facts, tasks, { play: play.name, check, emit: tell, stopping, keep })
+        const journal = this.#options.journal && new HostJournal(this.#options.journal, at)
+        journal?.host(host, knownFacts(facts))
+        run = new HostRun(known.host, facts, tasks, {
+          play: play.name,
+          check,
+          emit: tell,
+          stopping,
+          keep,
+          journal,
+          mandate: mandate?.(at) ?? {},
+          planned: planned && ((...what) => planned(at, ...what)),
+        })
         outcome = await run.run()
       }
     } catch (error) {

@@ -5,14 +5,16 @@ import { Apply } from './apply.ts'
 import type { CompiledTask } from './compile.ts'
 import type { Emit } from './events.ts'
 import type { Host } from './host.ts'
+import type { HostJournal } from './journal.ts'
 import { knowing } from './lazy-facts.ts'
 import { type CompiledObservation, isObservation, observe, type Sight, unseen } from './observe.ts'
 import { placesOf, read } from './places.ts'
 import { type Plan, plan, untouched } from './plan.ts'
-import type { As } from './host.ts'
+import type { As, Step } from './host.ts'
+import type { Mandate } from './mandate.ts'
 import { pendingReactions, withdrawing } from './pending.ts'
-import { type Due, dueHandlers, leftPending, notReacted, react } from './react.ts'
-import { type Results, skipReason } from './task-result.ts'
+import { type Due, dueHandlers, leftPending, notReacted, react, withNeeds } from './react.ts'
+import { type Results, skipReason, type TaskResult } from './task-result.ts'
 import { type KeepFile, Teller } from './tell.ts'
 import { World } from './world.ts'
 
@@ -23,6 +25,10 @@ export interface HostRunOptions {
   /** Asked between tasks: whether to finish what is begun and go no further. */
   readonly stopping: () => boolean
   readonly keep: KeepFile
+  readonly journal: HostJournal | undefined
+  readonly mandate: Mandate
+  /** Told, of a plan, what would be sent for each task. */
+  readonly planned: ((compiled: CompiledTask, result: TaskResult, steps: readonly Step[]) => void) | undefined
 }
 
 export type HostOutcome = 'ok' | 'changed' | 'failed'
@@ -58,7 +64,8 @@ export class HostRun {
     const users = [...new Set(this.#tasks.map(({ as }) => as))]
     await read(this.#host, this.#world, new Map([...placesOf(this.#tasks), ...users.map(recordsOf)]))
     this.#left = leftPending(users, this.#world)
-    const planned = await knowing(() => plan(this.#tasks, this.#world.copy(), this.#facts, this.#left))
+    const how = { left: this.#left, mandate: this.#options.mandate }
+    const planned = await knowing(() => plan(this.#tasks, this.#world.copy(), this.#facts, how))
     if (this.#options.check) return this.#tellPlan(planned)
     return planned.isRefused ? this.#refuse(planned) : this.#do()
   }
@@ -79,7 +86,7 @@ export class HostRun {
       if (sight.outcome === 'failed' && !compiled.task.keywords.ignoreErrors) outcomes.push('failed')
     }
     for (const compiled of this.#observations) {
-      const reason = skipReason(compiled, this.#apply?.results ?? new Map())
+      const reason = skipReason(compiled, this.#apply?.results ?? new Map(), this.#options.mandate)
       if (reason) tell(compiled, unseen(reason))
       else if (check) tell(compiled, unseen('a plan does not observe'))
       else if (stopping()) tell(compiled, unseen('interrupted'))
@@ -100,7 +107,8 @@ export class HostRun {
     for (const compiled of this.#observations) this.#teller.observation(compiled, unseen(reason), this.#options.keep)
   }
 
-  #tellPlan({ results, due, refused }: Plan): HostOutcome {
+  #tellPlan({ results, steps, due, refused }: Plan): HostOutcome {
+    for (const [compiled, result] of results) this.#options.planned?.(compiled, result, steps.get(compiled) ?? [])
     this.#teller.tasks(this.#tasks, results)
     const failures = new Map(refused.map(({ due, failure }) => [due.handler.key, failure]))
     for (const one of due) {
@@ -117,8 +125,9 @@ export class HostRun {
   }
 
   async #do(): Promise<HostOutcome> {
-    const { stopping } = this.#options
-    const apply = new Apply(this.#host, this.#facts, this.#tasks, this.#world, { teller: this.#teller, stopping })
+    const { stopping, journal, mandate } = this.#options
+    const how = { teller: this.#teller, stopping, journal, mandate }
+    const apply = new Apply(this.#host, this.#facts, this.#tasks, this.#world, how)
     this.#apply = apply
     let isLost = true
     try {
@@ -129,10 +138,11 @@ export class HostRun {
       if (isLost) notReacted(this.#due(apply), this.#tellReaction)
     }
     const outcome = outcomeOf(apply.results)
-    const due = this.#due(apply)
+    const wanted = this.#due(apply)
+    const due = await withNeeds(this.#host, wanted, this.#world)
     if (due.length > 0)
       this.#teller.progress(this.#tasks.length, due.map(({ handler }) => handler.name).join(', '), 'react')
-    await this.#withdraw(apply, due)
+    await this.#withdraw(apply, wanted, due)
     if (!(await react(this.#host, due, this.#tellReaction))) return 'failed'
     return outcome === 'ok' && due.length > 0 ? 'changed' : outcome
   }
@@ -147,10 +157,11 @@ export class HostRun {
   }
 
   /** Takes records back that this run made, and nothing calls for: what was written was put back, or was not written. */
-  async #withdraw(apply: Apply, due: readonly Due[]): Promise<void> {
+  async #withdraw(apply: Apply, wanted: readonly Due[], due: readonly Due[]): Promise<void> {
     const kept = new Set(due.flatMap(({ handler }) => [handler.key, ...handler.absorbs]))
+    const dropped = new Set(wanted.filter((one) => !due.includes(one)).map(({ handler }) => handler.key))
     const needless = [...apply.recorded.values()].filter(
-      ({ handler }) => !kept.has(handler.key) && !apply.callsFor(handler),
+      ({ handler: { key }, handler }) => !kept.has(key) && (dropped.has(key) || !apply.callsFor(handler)),
     )
     for (const as of new Set(needless.map((one) => one.as))) {
       const mine = needless.filter((one) => one.as === as).map(({ handler }) => handler)

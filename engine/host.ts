@@ -28,11 +28,13 @@ export interface Step {
   readonly guard?: Guard
   /** Of a step that records or withdraws a reaction: what becomes of the records. */
   readonly pending?: PendingChange
+  /** Of a step that keeps what another one replaces. */
+  readonly keeps?: true
 }
 
 /** Whether a step moves a place, and is not a test or a record. */
-export function isMove({ tests, pending }: Step): boolean {
-  return tests === undefined && pending === undefined
+export function isMove({ tests, pending, keeps }: Step): boolean {
+  return tests === undefined && pending === undefined && !keeps
 }
 
 /** How a step ended; `not run` where one before it had failed. */

@@ -4,7 +4,8 @@ import { typicalFacts } from '../dsl/play.ts'
 import type { Resource } from '../dsl/resource.ts'
 import type { Result } from '../probe/batch.ts'
 import { type DetailedFacts, detailedFacts } from '../probe/detailed-facts.ts'
-import type { Facts } from '../probe/facts.ts'
+import { Failure } from '../errors/failure.ts'
+import type { BaseFacts, Facts } from '../probe/facts.ts'
 import type { As, Host } from './host.ts'
 
 /** What is not in the greeting, as a place: so it is read like one, and a host in memory can have it. */
@@ -44,6 +45,19 @@ export async function factsOf(host: Host, as: As): Promise<Facts> {
     { ...(await host.facts(as)) },
     Object.fromEntries(names.map((name) => [name, { get: () => get(name), enumerable: true, configurable: true }])),
   ) as Facts
+}
+
+/** The facts that are known so far: of the detailed ones those that somebody looked at. */
+export function knownFacts(facts: Facts): BaseFacts & Partial<DetailedFacts> {
+  const known = Object.keys(facts).flatMap((name) => {
+    try {
+      return [[name, facts[name as keyof Facts]] as const]
+    } catch (error) {
+      if (error instanceof FactWanted || error instanceof Failure) return []
+      throw error
+    }
+  })
+  return Object.fromEntries(known) as unknown as BaseFacts & Partial<DetailedFacts>
 }
 
 /** What a pure function makes, which may look at facts: where one was not read, it is read, and the function called again. */

@@ -7,13 +7,16 @@ import type { CompiledTask } from './compile.ts'
 import { type Conflict, ownersOf, unrest } from './conflicts.ts'
 import { type Decision, decide } from './decide.ts'
 import { isMove, type Step } from './host.ts'
+import type { Mandate } from './mandate.ts'
 import { toldOfLater } from './made-below.ts'
-import { type Due, dueHandlers, type RefusedReaction, refusedReactions } from './react.ts'
+import { type Due, dueHandlers, isNeedless, type RefusedReaction, refusedReactions } from './react.ts'
 import { decided, failed, type Results, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
 import { valueOf, type World } from './world.ts'
 
 export interface Plan {
   readonly results: Results
+  /** What would be sent for each task. */
+  readonly steps: ReadonlyMap<CompiledTask, readonly Step[]>
   readonly due: readonly Due[]
   /** Handlers that would run and cannot. */
   readonly refused: readonly RefusedReaction[]
@@ -25,14 +28,19 @@ export interface Plan {
  * @param world is carried forward by what the tasks would change
  * @param left what earlier runs left to be done
  */
-export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts, left: readonly Due[]): Plan {
+export function plan(
+  tasks: readonly CompiledTask[],
+  world: World,
+  facts: Facts,
+  { left, mandate }: { readonly left: readonly Due[]; readonly mandate: Mandate },
+): Plan {
   const results = new Map<CompiledTask, TaskResult>()
   /** Those of which it is known that they would change something. */
   const certain: CompiledTask[] = []
   const steps: (readonly [CompiledTask, readonly Step[]])[] = []
   const before = world.copy()
   for (const compiled of tasks) {
-    const reason = skipReason(compiled, results)
+    const reason = skipReason(compiled, results, mandate)
     if (reason) {
       results.set(compiled, skipped(reason))
       continue
@@ -52,9 +60,10 @@ export function plan(tasks: readonly CompiledTask[], world: World, facts: Facts,
   const conflicts = undone(steps, before, world, facts)
   for (const { second, failure } of conflicts) results.set(second, failed(failure))
   const changing = tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
-  const due = dueHandlers(changing, left)
+  const due = dueHandlers(changing, left).filter((one) => !isNeedless(one, world))
   const refused = refusedReactions(dueHandlers(certain), world)
-  return { results, due, refused, isRefused: refused.length + conflicts.length > 0 || [...results].some(stops) }
+  const isRefused = refused.length + conflicts.length > 0 || [...results].some(stops)
+  return { results, steps: new Map(steps), due, refused, isRefused }
 }
 
 /** Tasks that would undo what others do, at every run, by what the places are on this host; where that is sure. */

@@ -4,6 +4,7 @@ import type { Handler } from '../dsl/handler.ts'
 import { Failure } from '../errors/failure.ts'
 import type { CompiledTask } from './compile.ts'
 import type { As, Host } from './host.ts'
+import { read } from './places.ts'
 import { clearing, handlerOf, type Pending, pendingReactions } from './pending.ts'
 import { valueOf, type World } from './world.ts'
 
@@ -60,7 +61,7 @@ export function leftPending(users: readonly As[], world: World): readonly Due[] 
 /** Handlers that lack what they need, where no task of the play may yet bring it. */
 export function refusedReactions(due: readonly Due[], world: World): readonly RefusedReaction[] {
   return due.flatMap((one) => {
-    const failure = lack(one.handler, world)
+    const failure = one.handler.optional ? undefined : lack(one.handler, world)
     return failure ? [{ due: one, failure }] : []
   })
 }
@@ -73,6 +74,20 @@ function lack({ needs }: Handler, world: World): Failure | undefined {
   if ('failure' in result) return result.failure
   const refusal = needs.refuses(result.value)
   return refusal && new Failure('E_REFUSED', refusal.reason, { hint: refusal.hint })
+}
+
+/** Those that have something to do: of the optional ones those that have what they need, as it is now. */
+export async function withNeeds(host: Host, due: readonly Due[], world: World): Promise<readonly Due[]> {
+  const optional = due.flatMap(({ handler, as }) =>
+    handler.optional && handler.needs ? [{ ...handler.needs, as }] : [],
+  )
+  if (optional.length > 0) await read(host, world, new Map(optional.map(({ resource, as }) => [resource, as])))
+  return due.filter((one) => !isNeedless(one, world))
+}
+
+/** Whether what it is for is not there, which is no mistake. */
+export function isNeedless({ handler }: Due, world: World): boolean {
+  return (handler.optional ?? false) && lack(handler, world) !== undefined
 }
 
 /** Runs handlers, in one trip for each user; tells each. False where one failed. Rejects where the host is lost, when all are told. */

@@ -13,6 +13,8 @@ export interface Seal {
    * @throws Failure E_SEALED where it was sealed by another key, or is not as it was sealed
    */
   open(text: string): unknown
+  /** A keyed digest of 64 hexadecimal digits: equal where the values are, and telling nothing else of them. */
+  fingerprint(value: unknown): string
   /** Eight hexadecimal digits by which a reader sees whether two values are equal, and nothing else of them. */
   digestOf(value: unknown): string
 }
@@ -61,6 +63,7 @@ export function sealWith(key: Uint8Array): Seal {
         })
       }
     },
+    fingerprint: (value) => keyed(digesting!, canonical(value)).toString('hex'),
     digestOf: (value) => keyed(digesting!, canonical(value)).toString('hex').slice(0, 8),
   }
 }

@@ -4,6 +4,7 @@ import type { Failure } from '../errors/failure.ts'
 import type { CompiledTask } from './compile.ts'
 import type { Decision } from './decide.ts'
 import type { Change, Outcome } from './events.ts'
+import type { Mandate } from './mandate.ts'
 
 export interface TaskResult {
   readonly outcome: Exclude<Outcome, 'unreachable'>
@@ -45,20 +46,26 @@ export function stops([{ task }, { outcome }]: readonly [CompiledTask, TaskResul
   return outcome === 'failed' && !task.keywords.ignoreErrors
 }
 
-/** Why a task is not done where its conditions do not hold. */
-export function skipReason({ task, applies }: CompiledTask, results: Results): string | undefined {
+/** Why a task is not done: its conditions do not hold, or the run's mandate leaves it out. */
+export function skipReason(
+  { info, task, applies }: CompiledTask,
+  results: Results,
+  mandate: Mandate,
+): string | undefined {
+  const left = mandate.leaves?.(info)
+  if (left !== undefined) return left
   if (!applies) return 'its condition does not hold on this host'
   for (const condition of task.keywords.when) {
     if (typeof condition === 'function') continue
-    if (!hasChanged(condition.changed, results)) return 'the task that it depends on changed nothing'
+    if (!hasChanged(condition.changed, results, mandate)) return 'the task that it depends on changed nothing'
   }
   return undefined
 }
 
 /** A keyword or a local file makes another task of it, of the same origin. */
-function hasChanged(wanted: CompiledTask['task'], results: Results): boolean {
+function hasChanged(wanted: CompiledTask['task'], results: Results, mandate: Mandate): boolean {
   const all = [...results]
   const same = all.filter(([{ task }]) => task === wanted)
   const meant = same.length > 0 ? same : all.filter(([{ task }]) => task.origin === wanted.origin)
-  return meant.some(([, { outcome }]) => outcome === 'changed')
+  return meant.some(([{ info }, { outcome }]) => outcome === 'changed' || mandate.hasChanged?.(info))
 }

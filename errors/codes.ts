@@ -13,6 +13,7 @@ export const codes = {
   E_INVENTORY_NOT_FOUND: 'There is no such inventory.',
   E_PATTERN: 'A host pattern names something that the inventory does not have, or matches nothing.',
   E_OPTION: 'An option of the command line is wrong.',
+  E_RUN_NOT_FOUND: 'There is no such run on record, or its record cannot be read.',
   // Reaching: the host is unreachable.
   E_CONNECT: 'The host did not answer, or the connection broke.',
   E_CONNECTION_LOST: 'The connection broke in the middle of the work.',
@@ -33,6 +34,7 @@ export const codes = {
   E_NOT_CONVERGED: 'The change was made without an error, yet the host is not as desired.',
   E_DEADLINE: 'It took longer than its deadline, and was ended.',
   E_REACTION: 'A handler failed.',
+  E_MOVED: 'The host is not as the plan saw it, or not as the run left it.',
   E_FACT_MISSING: 'The play needs a fact that this host does not have.',
   E_MOCK: 'A mock host was asked something that the test says nothing of.',
   // Looking back: what earlier runs left.

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path/posix'
 import { Failure } from '../errors/failure.ts'
 import { bytesOf, type FileState, type Owned } from '../probe/file.ts'
+import { forgetKept, keptFolder, makeKeptFolder } from '../probe/kept-folder.ts'
 import { lines, type Script, sh } from '../shell/script.ts'
 
 /** What a path must become; `bytes` are those of a content that is told by its digest. */
@@ -23,7 +24,23 @@ export function unchanged(path: string, from: FileState): Script {
   return sh`[ "$(sha256sum <${path})" = ${`${sum}  -`} ] || ${failed}`
 }
 
+/** Bytes that never came to us stay on the host when they are replaced, so that they can be put back. */
 function scriptFor(path: string, to: FileState, from: FileState, bytes: Uint8Array | undefined): Script {
+  const isKept = from.type === 'file' && 'sha256' in from.content && !(to.type === 'file' && sameContent(from, to))
+  const script = moveScript(path, to, from, bytes)
+  return isKept ? lines(keep(path, from.content.sha256), script).called(script.brief) : script
+}
+
+/** By a link where that can be: it costs no room while the file is there, and none is torn by a power cut. */
+function keep(path: string, sha256: string): Script {
+  return sh`(
+${makeKeptFolder}
+ln -f -- ${path} "$kept"/${sha256} 2>/dev/null || { cp -- ${path} "$kept"/${`.${sha256}`} && mv -f -- "$kept"/${`.${sha256}`} "$kept"/${sha256}; } || exit
+${forgetKept}
+) || exit`
+}
+
+function moveScript(path: string, to: FileState, from: FileState, bytes: Uint8Array | undefined): Script {
   switch (to.type) {
     case 'absent':
       return from.type === 'directory' ? sh`rmdir -- ${path}` : sh`rm -f -- ${path}`
@@ -36,9 +53,10 @@ ln -sT -- ${to.target} "$t" && mv -fT -- "$t" ${path} && trap - EXIT`.called(`ln
       throw new Failure('E_REFUSED', `${path} was a socket, a pipe or a device, which cannot be made again.`)
     case 'file': {
       if (from.type === 'file' && sameContent(from, to)) return chown(path, to, from)
-      const data = bytesOf(to.content) ?? bytes
-      if (!data) throw new Failure('E_REFUSED', `The content of ${path} is known by its digest only.`)
-      return replaceFile(path, to).reading(data)
+      const { content } = to
+      const data = 'sha256' in content ? withDigest(content.sha256, bytes) : bytesOf(content)
+      if (data) return replaceFile(path, to).reading(data)
+      return putBack(path, to, (content as { readonly sha256: string }).sha256)
     }
   }
 }
@@ -54,6 +72,20 @@ dd bs=65536 conv=fsync status=none >&4 || exit
 chown -- ${`${owner}:${group}`} /proc/self/fd/4 && chmod -- ${mode} /proc/self/fd/4 && mv -fT -- "$t" ${path} && trap - EXIT`.called(
     `write ${path}`,
   )
+}
+
+/** The bytes, where they are those of the digest: to put something back, others are wanted than the task brings. */
+function withDigest(sha256: string, bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes && createHash('sha256').update(bytes).digest('hex') === sha256 ? bytes : undefined
+}
+
+/** Writes what a run kept on the host. */
+function putBack(path: string, to: Owned, sha256: string): Script {
+  const gone = `what ${path} held is not kept on the host any more`
+  return sh`${keptFolder}
+[ "$(sha256sum 2>/dev/null <"$kept"/${sha256})" = ${`${sha256}  -`} ] || { echo ${gone} >&2; exit 1; }
+exec <"$kept"/${sha256}
+${replaceFile(path, to)}`.called(`write ${path}`)
 }
 
 /**

@@ -6,7 +6,7 @@ import { dirname } from 'node:path/posix'
 import { pathProblem } from '../dsl/host-path.ts'
 import { Origin } from '../dsl/origin.ts'
 import { type Identity, look, type Resource, want, type Wish } from '../dsl/resource.ts'
-import { irreversible, type Reading, refuse, Task, type Verdict } from '../dsl/task.ts'
+import { type Reading, refuse, Task, type Verdict } from '../dsl/task.ts'
 import { mode as parseMode, type Mode } from '../dsl/units.ts'
 import { isProblem } from '../dsl/variable.ts'
 import { Failure } from '../errors/failure.ts'
@@ -44,7 +44,7 @@ export interface FileStart {
  * A path that is relative or not plain (`/etc//motd`) and a mode that is not octal are told before any connection.
  * A directory, socket, pipe or device in its place, a directory above that does not exist, and an owner or a group that the
  * host does not know are refused in the plan.
- * What was larger than 256 KiB is not kept: replacing it cannot be turned round.
+ * What was larger than 256 KiB stays on the host for `play undo`: for 30 days, and a GiB of all such contents.
  *
  * @example
  * file('/etc/motd').content('Welcome.\n')
@@ -119,10 +119,7 @@ export class File extends Task implements FileStart {
   }
 
   override judge(reading: Reading): readonly Verdict[] {
-    const place = fileAt(this.id)
-    const [now, desired] = [reading.now(place), reading.desired(place)]
-    const needs = this.isAbsent ? [] : [...needsDirectory(this.id, reading), ...unknownOwners(this.owned, reading)]
-    return [...needs, ...losesContent(now, desired)]
+    return this.isAbsent ? [] : [...needsDirectory(this.id, reading), ...unknownOwners(this.owned, reading)]
   }
 
   private says(fields: Partial<File>): File {
@@ -203,12 +200,6 @@ function absentFile(path: string, now: FileState): FileState {
 function inTheWay(path: string, { type }: FileState): Failure {
   if (type === 'other') return new Failure('E_REFUSED', `${path} is a socket, a pipe or a device.`)
   return new Failure('E_REFUSED', `${path} is a directory.`, { hint: `directory('${path}').absent() removes one.` })
-}
-
-function losesContent(now: FileState, desired: FileState): readonly Verdict[] {
-  if (now.type !== 'file' || !('size' in now.content)) return []
-  if (desired.type === 'file' && JSON.stringify(desired.content) === JSON.stringify(now.content)) return []
-  return [irreversible(`What was there is larger than ${inlineLimit / 1024} KiB, and is not kept.`)]
 }
 
 function showFile(value: FileState): string {

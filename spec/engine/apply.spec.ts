@@ -99,7 +99,8 @@ describe('a task that is tried again', () => {
     const { tasks } = compile(play, web1, [web1], typicalFacts, { tags: [], skipTags: [] })
     let attempts = 0
     host.memory.apply = async (steps) => steps.map(() => (attempts++, new Failure('E_COMMAND', 'busy')))
-    const options = { play: 'p', check: false, emit: () => {}, keep: () => '', stopping: () => attempts >= 3 }
+    const told = { emit: () => {}, keep: () => '', journal: undefined, planned: undefined }
+    const options = { play: 'p', check: false, ...told, stopping: () => attempts >= 3, mandate: {} }
     expect(await new HostRun(host.memory, typicalFacts, tasks, options).run()).toBe('failed')
     expect(attempts).toBe(3)
   })

@@ -284,17 +284,17 @@ describe('a configuration test on a mock host', () => {
   })
 
   it('is refused before anything is touched, where a write could not be put back', async () => {
-    const place = fileAt('/etc/huge')
-    const owned = { type: 'file', mode: '0644', owner: 'root', group: 'root' } as const
-    class Huge extends Task {
-      readonly module = 'huge'
-      readonly id = 'file'
+    const place = fileAt('/run/a.sock')
+    const owned = { mode: '0644', owner: 'root', group: 'root' } as const
+    class Replace extends Task {
+      readonly module = 'replace'
+      readonly id = 'socket'
       get wishes() {
-        return [want(place, { ...owned, content: { text: 'small' } }, { guard: fine })]
+        return [want(place, { type: 'file', ...owned, content: { text: 'small' } }, { guard: fine })]
       }
     }
-    const host = mockHost('web1').has(place, { ...owned, content: { sha256: 'ab', size: 1_000_000 } })
-    const { tasks } = await run(new Huge(), host)
-    expect(tasks[0]?.failure?.message).toContain('digest')
+    const host = mockHost('web1').has(place, { type: 'other', ...owned })
+    const { tasks } = await run(new Replace(), host)
+    expect(tasks[0]?.failure?.message).toContain('cannot be made again')
   })
 })

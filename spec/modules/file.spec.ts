@@ -6,11 +6,14 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import type { AnyResource } from '../../dsl/resource.ts'
 import type { Task } from '../../dsl/task.ts'
 import { Failure } from '../../errors/failure.ts'
 import { directory, file, line, sh, sysctl, user } from '../../index.ts'
@@ -128,16 +131,10 @@ describe('file()', () => {
     )
   })
 
-  it('says that what is larger than 256 KiB is not kept', async () => {
+  it('can put back what is larger than 256 KiB: the host keeps it', async () => {
     const large: FileState = { type: 'file', content: tellContent(Buffer.alloc(300_000)), ...owned }
-    const irreversible = async (task: Task) => {
-      const { tasks } = await run(task, mockHost('web1').has(fileAt('/srv/a'), large))
-      return tasks[0]!.irreversible
-    }
-    expect(await irreversible(file('/srv/a').mode('0600'))).toEqual([])
-    const lost = ['What was there is larger than 256 KiB, and is not kept.']
-    expect(await irreversible(file('/srv/a').content('x'))).toEqual(lost)
-    expect(await irreversible(file('/srv/a').absent())).toEqual(lost)
+    const { tasks } = await run(file('/srv/a').content('x'), mockHost('web1').has(fileAt('/srv/a'), large))
+    expect(tasks[0]!.irreversible).toEqual([])
   })
 
   it('is a conflict where two tasks wish different files, told in words', async () => {
@@ -203,9 +200,7 @@ chown -- root:root /proc/self/fd/4 && chmod -- 0644 /proc/self/fd/4 && mv -fT --
     )
   })
 
-  it('are not there for what is known by its digest only', () => {
-    const large: FileState = { type: 'file', content: { sha256: 'a'.repeat(64), size: 300_000 }, ...owned }
-    expect(() => write(large, { type: 'absent' })).toThrow(Failure)
+  it('are not there for what was a socket', () => {
     expect(() => write({ type: 'other', ...owned }, { type: 'absent' })).toThrow(Failure)
   })
 })
@@ -213,6 +208,34 @@ chown -- root:root /proc/self/fd/4 && chmod -- 0644 /proc/self/fd/4 && mv -fT --
 describe.each(realShells)('files by $title', ({ name: shell, there }) => {
   const real = new Real(shell)
   afterAll(() => real.remove())
+
+  it.runIf(there)('keep what came as a digest on the host, and are put back from there', async () => {
+    const path = real.path('kept')
+    const bytes = Buffer.alloc(300_000, 'x')
+    const me = real.host()
+    const { user: owner, group } = await me.facts(undefined)
+    const large: FileState = { type: 'file', content: tellContent(bytes), mode: '0644', owner, group }
+    const small: FileState = { ...large, content: { text: 'small' } }
+    // The task brings other bytes than those that were there.
+    const place = fileAt(path, Buffer.alloc(300_000, 'y')) as AnyResource
+    const move = async (to: FileState, from: FileState) => {
+      const script = place.write!(to, from)
+      const [end] = await me.apply([{ resource: place, from, to, script, deadline: 60 }], undefined)
+      return end instanceof Failure ? end.message : end
+    }
+    writeFileSync(path, bytes)
+    expect(await move(small, large)).toBe('done')
+    expect(real.text('kept')).toBe('small')
+    expect(await move(large, small)).toBe('done')
+    expect(readFileSync(path).equals(bytes)).toBe(true)
+    expect(await move({ type: 'absent' }, large)).toBe('done')
+    expect(await move(large, { type: 'absent' })).toBe('done')
+    expect(readFileSync(path).equals(bytes)).toBe(true)
+    rmSync(join(real.tools.state, 'fleetplay', 'kept'), { recursive: true })
+    expect(await move(large, small)).toBe(`what ${path} held is not kept on the host any more`)
+    rmSync(path)
+    await me.close()
+  })
 
   it.runIf(there)('are written as wished, in three trips, and left alone the second time, in one', async () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i)

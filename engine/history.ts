@@ -1,0 +1,139 @@
+/** The runs of a project, as their journals tell them. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Failure } from '../errors/failure.ts'
+import { nearest } from '../errors/suggest.ts'
+import type { DetailedFacts } from '../probe/detailed-facts.ts'
+import type { BaseFacts } from '../probe/facts.ts'
+import type { Event, Recap } from './events.ts'
+import {
+  type At,
+  type JournalLine,
+  journalFile,
+  journalVersion,
+  type Move,
+  type MoveEnd,
+  type Recorded,
+  type RunHeader,
+  runsFolder,
+} from './journal.ts'
+
+/** A move, and what is known of how it ended. */
+export interface RecordedMove extends Move, At {
+  readonly end: MoveEnd
+}
+
+/** What the tasks of a play on a host were made from. */
+export interface RecordedHost extends At {
+  readonly groups: readonly string[]
+  readonly vars: Readonly<Record<string, unknown>>
+  readonly facts: BaseFacts & Partial<DetailedFacts>
+}
+
+export interface RunRecord {
+  readonly header: RunHeader
+  readonly events: readonly Event[]
+  readonly hosts: readonly RecordedHost[]
+  /** In the order in which they were begun. */
+  readonly moves: readonly RecordedMove[]
+  /** Undefined where the run did not come to its end. */
+  readonly finished: { readonly recap: Recap; readonly interrupted: boolean } | undefined
+}
+
+/** Names of all runs on record, the oldest first. */
+export function runIds(runs = runsFolder): readonly string[] {
+  try {
+    // A run's name begins with its minute, and a folder without a journal is none.
+    return readdirSync(runs)
+      .filter((id) => hasJournal(join(runs, id)))
+      .toSorted()
+  } catch {
+    return []
+  }
+}
+
+function hasJournal(folder: string): boolean {
+  try {
+    return readdirSync(folder).includes(journalFile)
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The run of a name, of the beginning of one, or the `last` one.
+ *
+ * @throws Failure E_RUN_NOT_FOUND
+ */
+export function readRun(name: string, runs = runsFolder): RunRecord {
+  const id = idOf(name, runIds(runs))
+  const text = readFileSync(join(runs, id, journalFile), 'utf8')
+  return recordOf(id, linesOf(id, text))
+}
+
+function idOf(name: string, all: readonly string[]): string {
+  if (all.length === 0) throw new Failure('E_RUN_NOT_FOUND', 'No run of this project is on record.')
+  if (name === 'last') return all.at(-1)!
+  const found = all.filter((id) => id.startsWith(name))
+  if (found.length === 1) return found[0]!
+  if (found.includes(name)) return name
+  if (found.length > 1) {
+    throw new Failure('E_RUN_NOT_FOUND', `${name} is the beginning of several runs.`, {
+      hint: `There are: ${found.join(', ')}.`,
+    })
+  }
+  const close = nearest(name, all)
+  throw new Failure('E_RUN_NOT_FOUND', `There is no run ${name} on record.`, {
+    hint: close ? `Did you mean ${close}? \`play history\` tells them all.` : '`play history` tells them all.',
+  })
+}
+
+/** A last line that was cut when the controller was killed tells nothing: what it announces was not begun. */
+function linesOf(id: string, text: string): readonly JournalLine[] {
+  const whole = text.split('\n').slice(0, -1)
+  return whole.map((line, i) => {
+    try {
+      return JSON.parse(line) as JournalLine
+    } catch (cause) {
+      throw new Failure('E_RUN_NOT_FOUND', `Line ${i + 1} of the journal of ${id} is not JSON.`, { cause })
+    }
+  })
+}
+
+function recordOf(id: string, lines: readonly JournalLine[]): RunRecord {
+  const [first] = lines
+  if (first?.type !== 'run') throw new Failure('E_RUN_NOT_FOUND', `The journal of ${id} has no beginning.`)
+  if (first.version !== journalVersion) {
+    throw new Failure('E_RUN_NOT_FOUND', `The journal of ${id} has the form ${first.version}.`, {
+      hint: `This fleetplay reads the form ${journalVersion}.`,
+    })
+  }
+  const moves = new Map<string, RecordedMove>()
+  const name = ({ play, host }: At, move: number | string) => JSON.stringify([play, host, Number(move)])
+  for (const line of lines) {
+    if (line.type === 'moves') {
+      const { play, host } = line
+      for (const move of line.moves) moves.set(name(line, move.id), { ...move, play, host, end: 'open' })
+    }
+    if (line.type === 'ends') {
+      const seen = line.seen as Readonly<Record<string, Recorded>>
+      for (const [move, end] of Object.entries(line.ends)) {
+        const known = moves.get(name(line, move))!
+        moves.set(name(line, move), { ...known, end, to: seen[move] ?? known.to })
+      }
+    }
+  }
+  const events = lines.filter(isEvent)
+  return {
+    header: first,
+    events,
+    hosts: lines.filter((line) => line.type === 'host'),
+    moves: [...moves.values()],
+    finished: events.find((event) => event.type === 'run-finished'),
+  }
+}
+
+function isEvent(line: JournalLine): line is Event {
+  return line.type !== 'run' && line.type !== 'host' && line.type !== 'moves' && line.type !== 'ends'
+}

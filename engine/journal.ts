@@ -1,0 +1,184 @@
+/** The journal of a run: what is about to be sent to a host, before it is sent, and how it ended; a line of JSON each. */
+
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { InventoryHost } from '../dsl/inventory.ts'
+import { labelOf } from '../dsl/resource.ts'
+import type { DetailedFacts } from '../probe/detailed-facts.ts'
+import type { BaseFacts } from '../probe/facts.ts'
+import type { CompiledTask } from './compile.ts'
+import type { Event, TaskInfo } from './events.ts'
+import type { Step } from './host.ts'
+import { keeping } from './kept.ts'
+import type { StepRecord } from './record.ts'
+import type { Seal } from './sealed.ts'
+
+/** Version of the form of a journal. A reader refuses others. */
+export const journalVersion = 1
+
+/** What a run was told to do: enough to do it again, or to turn it round. */
+export interface RunHeader {
+  readonly id: string
+  readonly kind: 'run' | 'apply' | 'resume' | 'undo'
+  /** The run that it resumes or turns round; the plan that it applies. */
+  readonly of?: string | undefined
+  /** Path of the file of plays, from the folder that the run was started in. */
+  readonly play: string
+  /** What `-i` said; undefined for inventory/default.ts. */
+  readonly inventory: string | undefined
+  readonly options: {
+    readonly limit: string | undefined
+    readonly tags: readonly string[]
+    readonly skipTags: readonly string[]
+    readonly extraVars: Readonly<Record<string, string>>
+  }
+  /** In ISO 8601. */
+  readonly started: string
+}
+
+/** The value of a place: as it is, or where it is secret a keyed digest. */
+export type Recorded = { readonly value: unknown } | { readonly digest: string }
+
+/** A place that is moved by a task. */
+export interface Move {
+  /** Its number in the play on the host. */
+  readonly id: number
+  readonly task: TaskInfo
+  readonly key: string
+  readonly label: string
+  readonly from: Recorded
+  readonly to: Recorded
+  /** Why it cannot be turned round. */
+  readonly irreversible: readonly string[]
+}
+
+/** What is known of how a move ended; `open` where nothing is. */
+export type MoveEnd = StepRecord['end']
+
+/** The play and the host that a line is of. */
+export interface At {
+  readonly play: string
+  readonly host: string
+}
+
+export type JournalLine =
+  | ({ readonly type: 'run'; readonly version: number } & RunHeader)
+  /** The work of a play on a host begins: what its tasks are made from. */
+  | (At & {
+      readonly type: 'host'
+      readonly groups: readonly string[]
+      readonly vars: Readonly<Record<string, unknown>>
+      readonly facts: BaseFacts & Partial<DetailedFacts>
+    })
+  | (At & { readonly type: 'moves'; readonly moves: readonly Move[] })
+  /** By the numbers of moves: how they ended, and what was seen then, where that is not what was written. */
+  | (At & {
+      readonly type: 'ends'
+      readonly ends: Readonly<Record<number, MoveEnd>>
+      readonly seen: Readonly<Record<number, Recorded>>
+    })
+  | Event
+
+/** Where the engine writes what it does. */
+export interface Journal {
+  /** The run's name. */
+  readonly id: string
+  /** What it writes stays, also when this process is killed at once afterwards. */
+  write(line: JournalLine): void
+  record(value: unknown, isSensitive: boolean): Recorded
+}
+
+/** Where the runs of a project are. */
+export const runsFolder = join('.play', 'runs')
+
+export const journalFile = 'journal.jsonl'
+
+/** Begins the journal of a run in its folder. Values of hosts are in it: nobody else may read them. */
+export function openJournal(header: RunHeader, seal: () => Seal, runs = runsFolder): Journal {
+  const folder = join(runs, header.id)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const file = join(folder, journalFile)
+  const write = (line: JournalLine) => {
+    // What is only for a live display is no news later.
+    if (line.type !== 'progress') appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 })
+  }
+  write({ type: 'run', version: journalVersion, ...header })
+  return {
+    id: header.id,
+    write,
+    record: (value, isSensitive) => (isSensitive ? { digest: seal().fingerprint(value) } : { value }),
+  }
+}
+
+/** The journal as one play on one host writes it. */
+export class HostJournal {
+  readonly #journal: Journal
+  readonly #at: At
+  readonly #ids = new Map<StepRecord, number>()
+
+  constructor(journal: Journal, at: At) {
+    this.#journal = journal
+    this.#at = at
+  }
+
+  /** Says what the tasks were made from. */
+  host({ groups, vars }: InventoryHost, facts: BaseFacts & Partial<DetailedFacts>): void {
+    this.#journal.write({ type: 'host', ...this.#at, groups, vars, facts })
+  }
+
+  /** Before they are sent. */
+  begin(moves: readonly StepRecord[], irreversible: (by: CompiledTask) => readonly string[]): void {
+    if (moves.length === 0) return
+    this.#journal.write({
+      type: 'moves',
+      ...this.#at,
+      moves: moves.map((record) => {
+        const { by, step } = record
+        const { resource, from, to } = step
+        const { key } = resource
+        const why = irreversible(by)
+        return {
+          id: this.idOf(record),
+          task: by.info,
+          key,
+          label: labelOf(resource),
+          from: this.#recorded(record, from),
+          to: this.#recorded(record, to),
+          irreversible: resource.unprovable && why.length === 0 ? ['What it did cannot be seen.'] : why,
+        }
+      }),
+    })
+  }
+
+  /** When it is known how they ended. */
+  end(moves: readonly StepRecord[], seen: (record: StepRecord) => unknown = ({ step }) => step.to): void {
+    if (moves.length === 0) return
+    const other = moves.filter((record) => !isDeepStrictEqual(seen(record), record.step.to))
+    this.#journal.write({
+      type: 'ends',
+      ...this.#at,
+      ends: Object.fromEntries(moves.map((record) => [this.idOf(record), record.end])),
+      seen: Object.fromEntries(other.map((record) => [this.idOf(record), this.#recorded(record, seen(record))])),
+    })
+  }
+
+  /** The steps that keep on the host what the records must not hold. */
+  keepings(moves: readonly StepRecord[]): readonly Step[] {
+    const secret = moves.filter(({ step }) => step.resource.sensitive)
+    return secret.map((record) =>
+      keeping({ run: this.#journal.id, play: this.#at.play, move: this.idOf(record) }, record.step.from),
+    )
+  }
+
+  /** The number of a move. */
+  idOf(record: StepRecord): number {
+    const id = this.#ids.get(record) ?? this.#ids.size
+    this.#ids.set(record, id)
+    return id
+  }
+
+  #recorded({ step }: StepRecord, value: unknown): Recorded {
+    return this.#journal.record(value, step.resource.sensitive ?? false)
+  }
+}

@@ -1,0 +1,232 @@
+/** A run turned round: its moves from after to before, in reverse order, as plays that are planned, done and proved like any other. */
+
+import { isDeepStrictEqual } from 'node:util'
+import type { Handler } from '../dsl/handler.ts'
+import type { InventoryHost } from '../dsl/inventory.ts'
+import { type Play, typicalFacts } from '../dsl/play.ts'
+import { type AnyResource, type Beside, labelOf, look, showValue, want, type Wish } from '../dsl/resource.ts'
+import { Task } from '../dsl/task.ts'
+import { Failure } from '../errors/failure.ts'
+import { Probe } from '../probe/probe.ts'
+import { type CompiledTask, compile } from './compile.ts'
+import type { TaskInfo } from './events.ts'
+import { fulfils } from './fulfils.ts'
+import type { At, Recorded } from './journal.ts'
+import { keptPlace } from './kept.ts'
+import type { RecordedMove, RunRecord } from './history.ts'
+import type { Seal } from './sealed.ts'
+
+/** What of a run is turned round. */
+export interface UndoOptions {
+  /** The plays that the run was of. */
+  readonly plays: readonly Play[]
+  /** Their hosts, as the inventory has them now. */
+  readonly fleet: readonly InventoryHost[]
+  /** Whether a task of the run is chosen. */
+  readonly chooses: (task: At & Pick<TaskInfo, 'index' | 'title'>) => boolean
+  readonly seal: () => Seal
+}
+
+/** A task that stays as it is. */
+export interface Irreversible extends Done {
+  readonly why: readonly string[]
+}
+
+export interface Undoing {
+  /** In the order in which they are done. */
+  readonly plays: readonly Play[]
+  readonly irreversible: readonly Irreversible[]
+}
+
+/** A task of a run with its moves, in the order in which they were begun. */
+export interface Done extends At {
+  readonly task: TaskInfo
+  readonly moves: readonly RecordedMove[]
+}
+
+/**
+ * The plays that turn a run round. When all is moved and has reacted, everything is read once more, and moved again where
+ * a reaction or another move has disturbed it: a restart starts a unit that was not active before the run.
+ */
+export function undoing(run: RunRecord, { plays, fleet, chooses, seal }: UndoOptions): Undoing {
+  const all = doneTasks(run).filter(({ play, host, task }) => chooses({ play, host, ...task }))
+  const reasons = ({ host, moves }: Done): readonly string[] => {
+    if (!fleet.some(({ name }) => name === host)) return ['the inventory has no such host']
+    return [...new Set(moves.flatMap((move) => move.irreversible))]
+  }
+  const irreversible = all.flatMap((done) => (reasons(done).length > 0 ? [{ ...done, why: reasons(done) }] : []))
+  const back = all.filter((done) => reasons(done).length === 0)
+  const kept: KeptIn = { run: run.header.id, seal }
+  const known = (play: Play) => places(run, play, fleet)
+  const backwards = plays.toReversed().flatMap((play) => {
+    const mine = back.filter((done) => done.play === play.name)
+    return mine.length > 0 ? [{ play, mine, placesOn: known(play) }] : []
+  })
+  const turned = (play: Play, mine: readonly Done[], tasks: (host: string) => readonly Task[]): Play => ({
+    ...play,
+    pattern: [...new Set(mine.map(({ host }) => host))].join(','),
+    maxFailures: '100%',
+    tasks: ({ host }) => tasks(host.name),
+  })
+  return {
+    plays: [
+      ...backwards.map(({ play, mine, placesOn }) =>
+        turned(play, mine, (host) => {
+          const there = placesOn(host)
+          return mine.filter((done) => done.host === host).map((done) => backOf(done, there, kept))
+        }),
+      ),
+      ...backwards.map(({ play, mine, placesOn }) =>
+        turned({ ...play, name: `${play.name}, once more` }, mine, (host) => {
+          const there = placesOn(host)
+          const firsts = firstMoves(mine.filter((done) => done.host === host))
+          return firsts.map((done) => settledOf(done, there, kept))
+        }),
+      ),
+    ],
+    irreversible,
+  }
+}
+
+/** Tasks that moved something, or may have, those first that were done last. */
+function doneTasks({ moves }: RunRecord): readonly Done[] {
+  const tasks = new Map<string, Done>()
+  for (const move of moves.filter(({ end }) => end !== 'not run' && end !== 'put back')) {
+    const { play, host, task } = move
+    const name = JSON.stringify([play, host, task.index])
+    tasks.set(name, { play, host, task, moves: [...(tasks.get(name)?.moves ?? []), move] })
+  }
+  return [...tasks.values()].toReversed()
+}
+
+/** Of each place its first move alone, which tells how it was before. */
+function firstMoves(done: readonly Done[]): readonly Done[] {
+  const first = new Map<string, RecordedMove>()
+  for (const move of done.flatMap(({ moves }) => moves)) {
+    const known = first.get(move.key)
+    if (!known || move.id < known.id) first.set(move.key, move)
+  }
+  return done.flatMap((one) => {
+    const moves = one.moves.filter((move) => first.get(move.key) === move)
+    return moves.length > 0 ? [{ ...one, moves }] : []
+  })
+}
+
+/** A place as a task of the play has it. */
+interface Found {
+  readonly wish: Wish
+  readonly by: CompiledTask
+}
+
+interface There {
+  readonly places: ReadonlyMap<string, Found>
+  readonly tasks: ReadonlyMap<number, CompiledTask>
+}
+
+/** The places of a play's tasks on a host, made from what they were made from in the run. */
+function places(run: RunRecord, play: Play, fleet: readonly InventoryHost[]): (host: string) => There {
+  const made = new Map<string, There>()
+  return (name) => {
+    const known = made.get(name)
+    if (known) return known
+    const then = run.hosts.find(({ play: of, host }) => of === play.name && host === name)!
+    const now = fleet.find((host) => host.name === name)!
+    const facts = { ...typicalFacts, ...then.facts }
+    const host = { ...now, groups: then.groups, vars: then.vars }
+    const { tasks } = compile(play, host, fleet, facts, { tags: [], skipTags: [] })
+    const found = new Map<string, Found>()
+    for (const by of tasks)
+      for (const wish of by.wishes) if (!found.has(wish.resource.key)) found.set(wish.resource.key, { wish, by })
+    const there = { places: found, tasks: new Map(tasks.map((task) => [task.info.index, task])) }
+    made.set(name, there)
+    return there
+  }
+}
+
+/** A task of the run with wishes of its own, under the keywords that it had. */
+class Turned extends Task {
+  readonly module: string
+  readonly id: string
+  readonly wishes: readonly Wish[]
+
+  constructor({ task }: Done, by: CompiledTask | undefined, wishes: readonly Wish[], notify: readonly Handler[]) {
+    super()
+    this.module = task.module
+    this.id = task.title
+    this.wishes = wishes
+    const named = this.named(task.title)
+    if (!by) return named
+    const { retry, timeout } = by.task.keywords
+    const keywords = { ...named.keywords, retry, timeout, notify, become: by.as }
+    return named.with<Turned>({ origin: by.task.origin, keywords })
+  }
+}
+
+/** The task with its moves from after to before, the last one first. */
+function backOf(done: Done, there: There, kept: KeptIn): Task {
+  const by = there.tasks.get(done.task.index)
+  // What the run restarted may be gone again when it is turned round.
+  const notify = (by?.handlers ?? []).map((handler): Handler => ({ ...handler, optional: true }))
+  return new Turned(
+    done,
+    by,
+    done.moves.toReversed().flatMap((move) => wishesFor(move, there, kept, true)),
+    notify,
+  )
+}
+
+/** The task with its places as they were before it. */
+function settledOf(done: Done, there: There, kept: KeptIn): Task {
+  const by = there.tasks.get(done.task.index)
+  return new Turned(
+    done,
+    by,
+    done.moves.toReversed().flatMap((move) => wishesFor(move, there, kept, false)),
+    [],
+  )
+}
+
+/** Where secret values are kept, and by what they are compared. */
+interface KeptIn {
+  readonly run: string
+  readonly seal: () => Seal
+}
+
+/** @param guards whether what somebody else has changed since is refused */
+function wishesFor(move: RecordedMove, there: There, { run, seal }: KeptIn, guards: boolean): readonly Wish[] {
+  const { key, label, from, to, play, id } = move
+  const found = there.places.get(key)
+  if (!found) {
+    const nowhere: AnyResource = { key, label, read: Probe.known(null), fresh: null }
+    const refused = () => {
+      throw new Failure('E_REFUSED', `The play does not name ${label} any more, so nobody knows how to write it.`, {
+        hint: 'Take the play as it was when it ran, from your version control, and try again.',
+      })
+    }
+    return [want(nowhere, refused, { unclaimed: true })]
+  }
+  const { resource, guard } = found.wish
+  const isAs = (recorded: Recorded, now: unknown) =>
+    'digest' in recorded
+      ? seal().fingerprint(now) === recorded.digest
+      : isDeepStrictEqual(now, recorded.value) || fulfils(now, recorded.value)
+  const place = keptPlace({ run, play, move: id })
+  const desired = (now: unknown, _: unknown, beside: Beside) => {
+    if (isAs(from, now)) return now
+    if (guards && !isAs(to, now)) throw moved(resource, now, to)
+    if ('value' in from) return from.value
+    const kept = beside(place)
+    if (kept) return kept.value
+    throw new Failure('E_REFUSED', `What ${label} held before is not kept on the host any more.`)
+  }
+  const back = want(resource, desired, { unclaimed: true, ...(guard && { guard }) })
+  return 'digest' in from ? [look(place), back] : [back]
+}
+
+function moved(resource: AnyResource, now: unknown, to: Recorded): Failure {
+  const left = 'value' in to ? `, which the run left as ${showValue(resource, to.value)}` : ''
+  const is = resource.sensitive ? 'has another secret value' : `is ${showValue(resource, now)}`
+  return new Failure('E_MOVED', `${labelOf(resource)} ${is}${left}.`, {
+    hint: 'Somebody has changed it since: see to this place by hand.',
+  })
+}
