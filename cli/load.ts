@@ -157,6 +157,7 @@ function isTogether(value: unknown): value is Together {
   )
 }
 
-function nameOf(file: string): string {
+/** What a file of plays or an inventory is called. */
+export function nameOf(file: string): string {
   return basename(file).replace(/\.[cm]?[jt]s$/, '')
 }

@@ -6,7 +6,17 @@ import { eventVersion, type FailureData } from '../engine/events.ts'
 import { Failure, Mistakes, type Place } from '../errors/failure.ts'
 import { withoutSecrets } from '../shell/secret-text.ts'
 import { type ExitStatus, exitStatus, exitTable } from './exit.ts'
-import { positive, withChoice, withConnection, withForks, withInventory, withLock, withOutput } from './options.ts'
+import {
+  left,
+  positive,
+  several,
+  withChoice,
+  withConnection,
+  withForks,
+  withInventory,
+  withLock,
+  withOutput,
+} from './options.ts'
 import { pageOptions, sourceLine, Unanswered } from './terminal.ts'
 
 /** Runs a command line, and tells what is wrong with it. */
@@ -62,11 +72,28 @@ function commands(ended: (status: ExitStatus) => void): Command {
   )
     .option('-C, --check', 'change nothing: the same as `play plan`')
     .option('-D, --diff', 'show texts that change by their lines')
+    .option('--only <kinds>', 'hosts that the last run of the play left: failed,unreached', left)
     .action(async (play, options) => ended(await (await import('./run.ts')).run(play, options)))
   withOutput(withForks(withChoice(withConnection(withInventory(add('plan <play>', 'what a run would do'))))))
     .option('-D, --diff', 'show texts that change by their lines')
     .option('--exit-code', 'end with status 10 where changes are pending')
     .action(async (play, options) => ended(await (await import('./plan.ts')).plan(play, options)))
+  withOutput(withForks(withLock(withConnection(add('undo <run>', 'turn a run round: shown first, then done')))))
+    .option('-l, --limit <pattern>', 'only these hosts of the run')
+    .option('--task <title>', 'only this task of the run; repeatable', several, [])
+    .option('-y, --yes', 'ask nothing')
+    .option('--rest', 'with --yes: all but what is refused')
+    .option('-D, --diff', 'show texts that change by their lines')
+    .action(async (name, options) => ended(await (await import('./undo.ts')).undo(name, options)))
+  withOutput(withForks(withLock(withConnection(add('resume <run>', 'go on with a run that was interrupted')))))
+    .option('-D, --diff', 'show texts that change by their lines')
+    .action(async (name, options) => ended(await (await import('./resume.ts')).resume(name, options)))
+  add('history', 'the runs of this project')
+    .option('-n, --last <number>', 'so many of them', positive, 20)
+    .action(async (options) => ended((await import('./history.ts')).history(options)))
+  withOutput(add('show <run>', 'what a run came to'))
+    .option('-D, --diff', 'show texts that change by their lines')
+    .action(async (name, options) => ended(await (await import('./show.ts')).show(name, options)))
   withInventory(add('list [play]', 'plays and hosts; or the tasks of a play')).action(async (play, options) =>
     ended(await (await import('./list.ts')).list(play, options)),
   )

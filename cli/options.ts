@@ -3,6 +3,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Duration, seconds } from '../dsl/units.ts'
 
+/** What became of a host that is to be done again. */
+export type LeftKind = 'failed' | 'unreached'
+
 /** To whom. */
 export interface InventoryOptions {
   readonly inventory?: string
@@ -91,6 +94,18 @@ function duration(text: string): number {
   const result = seconds(text as Duration)
   if (typeof result !== 'number') throw new InvalidArgumentError('It takes a duration such as 90s, 5m or 1h.')
   return result
+}
+
+/** An option that is said several times. */
+export function several(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text]
+}
+
+/** What became of hosts that are to be done again. */
+export function left(text: string): readonly LeftKind[] {
+  const kinds = text.split(',').map((word) => word.trim())
+  if (kinds.every((kind) => kind === 'failed' || kind === 'unreached')) return kinds
+  throw new InvalidArgumentError('It takes failed, unreached, or both with a comma between.')
 }
 
 function words(text: string, before: readonly string[]): readonly string[] {

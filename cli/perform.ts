@@ -1,23 +1,26 @@
 /** A run, or a plan, from what was prepared to its report and its journal. */
 
+import type { LockedBy } from '../connection/connection.ts'
 import type { Play } from '../dsl/play.ts'
 import { type Event, eventVersion, type Recap } from '../engine/events.ts'
 import { type FleetOptions, fleet } from '../engine/fleet.ts'
 import { type Journal, openJournal, type RunHeader } from '../engine/journal.ts'
 import { jsonLine } from '../report/json.ts'
+import { harmless } from '../report/layout.ts'
 import { Story } from '../report/story.ts'
 import { bodyText, headText } from '../report/text.ts'
 import { connector, simulated } from './connect.ts'
 import { type Display, openDisplay } from './display.ts'
 import { type ExitStatus, exitStatus, statusOf } from './exit.ts'
-import type { ConnectionOptions, OutputOptions } from './options.ts'
+import { holderOf } from './lock.ts'
+import type { ConnectionOptions, LockOptions, OutputOptions } from './options.ts'
 import type { Prepared } from './prepare.ts'
 import { keeper } from './run-files.ts'
 import { projectSeal } from './seal.ts'
 import { stopping } from './stop.ts'
 import { out, pageOptions } from './terminal.ts'
 
-export interface PerformOptions extends ConnectionOptions, OutputOptions {
+export interface PerformOptions extends ConnectionOptions, LockOptions, OutputOptions {
   readonly diff?: boolean
   readonly forks: number
 }
@@ -49,7 +52,12 @@ export interface Performed {
 export async function perform(what: Performance, options: PerformOptions): Promise<Performed> {
   const { prepared, header, limit, tags, skipTags } = what
   const check = header === undefined
-  const connect = await connector({ connection: options, inventory: prepared.inventory.name, keep: !check })
+  const lock = header && {
+    holder: holderOf(what.title, header.id),
+    wait: options.waitForLock ?? 0,
+    waiting: (host: string, { holder, since }: LockedBy) => tell({ type: 'host-waiting', host, holder, since }),
+  }
+  const connect = await connector({ connection: options, inventory: prepared.inventory.name, keep: !check, lock })
   const journal = header && openJournal(header, projectSeal)
   const report = options.output === 'json' ? jsonReport() : await textReport(what, options)
   const stop = stopping({
@@ -143,7 +151,9 @@ async function textReport({ again, header }: Performance, options: PerformOption
     emit: (event) => {
       story.add(event)
       if (event.type === 'run-started') out(headText(story, pageOptions()))
-      display?.add(event)
+      if (display) display.add(event)
+      else if (event.type === 'host-waiting')
+        process.stderr.write(`${event.host} waits for ${harmless(event.holder ?? 'another run')} to end.\n`)
     },
     stopping: () => {
       if (display) display.stopping()

@@ -1,14 +1,12 @@
 /** Files that a run leaves: they stay in a folder of the run's own. */
 
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KeepFile } from '../engine/tell.ts'
 
-/** A run's name: when it began, and four characters that tell it from others of that minute. */
+/** A run's name: when it began, to the millisecond, so that names are in the order of the runs. */
 export function runName(now = new Date()): string {
-  const minute = now.toISOString().slice(0, 16).replace(':', '-')
-  return `${minute}-${randomBytes(2).toString('hex')}`
+  return now.toISOString().slice(0, 23).replaceAll(/[:.]/g, '-')
 }
 
 /** Keeps files below `.play/runs`; nothing is made where a run leaves none. */

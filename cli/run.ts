@@ -1,11 +1,12 @@
 /** `play run` and, with nothing changed, `play plan`. */
 
+import { relative } from 'node:path'
 import { quote } from '../shell/quote.ts'
 import type { Mandate } from '../engine/mandate.ts'
 import type { At, RunHeader } from '../engine/journal.ts'
 import { type ExitStatus, exitStatus } from './exit.ts'
 import { playsOf } from './load.ts'
-import type { ChoiceOptions, InventoryOptions } from './options.ts'
+import type { ChoiceOptions, InventoryOptions, LeftKind } from './options.ts'
 import { leftHosts } from './left-hosts.ts'
 import { type PerformOptions, type Performance, perform } from './perform.ts'
 import { prepare } from './prepare.ts'
@@ -18,9 +19,6 @@ export interface RunOptions extends InventoryOptions, ChoiceOptions, PerformOpti
   /** `--only failed,unreached`: hosts that the last run of the play did not bring to its end. */
   readonly only?: readonly LeftKind[]
 }
-
-/** What became of a host that is to be done again. */
-export type LeftKind = 'failed' | 'unreached'
 
 /** What a run goes on with. */
 export interface Resumed {
@@ -36,7 +34,7 @@ export async function run(name: string, given: RunOptions, resumed?: Resumed): P
   const performance: Performance = {
     prepared: { ...prepared, plays: playsOf(prepared.play.plays) },
     title: prepared.play.name,
-    header: options.check ? undefined : headerOf(prepared.play.file, options, resumed),
+    header: options.check ? undefined : headerOf(relative(process.cwd(), prepared.play.file), options, resumed),
     limit,
     tags,
     skipTags,
@@ -75,6 +73,7 @@ function againCommand(name: string, hosts: readonly string[], options: RunOption
     ...(options.privateKey === undefined ? [] : ['--private-key', options.privateKey]),
     ...(options.becomePasswordFile === undefined ? [] : ['--become-password-file', options.becomePasswordFile]),
     ...(options.askBecomePass ? ['--ask-become-pass'] : []),
+    ...(options.waitForLock === undefined ? [] : ['--wait-for-lock', `${options.waitForLock}s`]),
     ...Object.entries(options.extraVars).flatMap(([variable, value]) => ['-e', `${variable}=${value}`]),
   ]
   return words.map(quote).join(' ')

@@ -52,6 +52,8 @@ export interface Recap {
 export type Event =
   | {
       readonly type: 'run-started'
+      /** The run's name on record; undefined of a plan. */
+      readonly run?: string | undefined
       readonly play: string
       readonly inventory: string
       /** The pattern that narrows the run. */

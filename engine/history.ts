@@ -6,7 +6,7 @@ import { Failure } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
 import type { DetailedFacts } from '../probe/detailed-facts.ts'
 import type { BaseFacts } from '../probe/facts.ts'
-import type { Event, Recap } from './events.ts'
+import type { Event, Outcome, Recap } from './events.ts'
 import {
   type At,
   type JournalLine,
@@ -39,6 +39,29 @@ export interface RunRecord {
   readonly moves: readonly RecordedMove[]
   /** Undefined where the run did not come to its end. */
   readonly finished: { readonly recap: Recap; readonly interrupted: boolean } | undefined
+}
+
+/** What became of a host in a run; `unfinished` where the run ended before it. */
+export type HostEnd = Outcome | 'unfinished'
+
+/** What became of the hosts of a run, the worst of all its plays. */
+export function hostEnds({ events, finished }: RunRecord): ReadonlyMap<string, HostEnd> {
+  const cut = finished === undefined || finished.interrupted
+  const started = events.find((event) => event.type === 'run-started')
+  const ends = new Map<string, HostEnd>((started?.hosts ?? []).map((host) => [host, cut ? 'unfinished' : 'ok']))
+  for (const event of events) {
+    if (event.type === 'not-begun') for (const host of event.hosts) ends.set(host, 'unfinished')
+    if (event.type !== 'host-finished') continue
+    const { host, outcome } = event
+    const known = ends.get(host)
+    if (known !== 'failed' && known !== 'unreachable' && (known !== 'unfinished' || isLost(outcome)))
+      ends.set(host, outcome === 'ok' && known === 'changed' ? 'changed' : outcome)
+  }
+  return ends
+}
+
+function isLost(outcome: Outcome): boolean {
+  return outcome === 'failed' || outcome === 'unreachable'
 }
 
 /** Names of all runs on record, the oldest first. */

@@ -49,6 +49,8 @@ export interface Move {
   readonly label: string
   readonly from: Recorded
   readonly to: Recorded
+  /** Whether what it did can be seen afterwards. */
+  readonly provable: boolean
   /** Why it cannot be turned round. */
   readonly irreversible: readonly string[]
 }
@@ -137,7 +139,6 @@ export class HostJournal {
         const { by, step } = record
         const { resource, from, to } = step
         const { key } = resource
-        const why = irreversible(by)
         return {
           id: this.idOf(record),
           task: by.info,
@@ -145,7 +146,8 @@ export class HostJournal {
           label: labelOf(resource),
           from: this.#recorded(record, from),
           to: this.#recorded(record, to),
-          irreversible: resource.unprovable && why.length === 0 ? ['What it did cannot be seen.'] : why,
+          provable: !resource.unprovable,
+          irreversible: irreversible(by),
         }
       }),
     })

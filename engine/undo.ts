@@ -35,7 +35,11 @@ export interface Irreversible extends Done {
 export interface Undoing {
   /** In the order in which they are done. */
   readonly plays: readonly Play[]
+  /** Done afterwards: they look once more. A plan cannot tell what they find. */
+  readonly onceMore: readonly Play[]
   readonly irreversible: readonly Irreversible[]
+  /** The task of the run that a task of these plays turns round; undefined where it looks once more. */
+  readonly turns: (at: At, task: TaskInfo) => Done | undefined
 }
 
 /** A task of a run with its moves, in the order in which they were begun. */
@@ -69,31 +73,35 @@ export function undoing(run: RunRecord, { plays, fleet, chooses, seal }: UndoOpt
     tasks: ({ host }) => tasks(host.name),
   })
   return {
-    plays: [
-      ...backwards.map(({ play, mine, placesOn }) =>
-        turned(play, mine, (host) => {
-          const there = placesOn(host)
-          return mine.filter((done) => done.host === host).map((done) => backOf(done, there, kept))
-        }),
-      ),
-      ...backwards.map(({ play, mine, placesOn }) =>
-        turned({ ...play, name: `${play.name}, once more` }, mine, (host) => {
-          const there = placesOn(host)
-          const firsts = firstMoves(mine.filter((done) => done.host === host))
-          return firsts.map((done) => settledOf(done, there, kept))
-        }),
-      ),
-    ],
+    plays: backwards.map(({ play, mine, placesOn }) =>
+      turned(play, mine, (host) => {
+        const there = placesOn(host)
+        return mine.filter((done) => done.host === host).map((done) => backOf(done, there, kept))
+      }),
+    ),
+    onceMore: backwards.map(({ play, mine, placesOn }) =>
+      turned({ ...play, name: play.name + onceMore }, mine, (host) => {
+        const there = placesOn(host)
+        const firsts = firstMoves(mine.filter((done) => done.host === host))
+        return firsts.map((done) => settledOf(done, there, kept))
+      }),
+    ),
     irreversible,
+    turns: ({ play, host }, { index }) => back.filter((done) => done.play === play && done.host === host)[index],
   }
 }
+
+/** The name of a play that looks once more, after that of the play. */
+const onceMore = ', once more'
 
 /** Tasks that moved something, or may have, those first that were done last. */
 function doneTasks({ moves }: RunRecord): readonly Done[] {
   const tasks = new Map<string, Done>()
   for (const move of moves.filter(({ end }) => end !== 'not run' && end !== 'put back')) {
-    const { play, host, task } = move
-    const name = JSON.stringify([play, host, task.index])
+    const { host, task } = move
+    // An undo has moved it when it looked once more; it can be turned round too.
+    const play = move.play.replace(new RegExp(`${onceMore}$`), '')
+    const name = JSON.stringify([move.play, host, task.index])
     tasks.set(name, { play, host, task, moves: [...(tasks.get(name)?.moves ?? []), move] })
   }
   return [...tasks.values()].toReversed()
@@ -120,7 +128,7 @@ interface Found {
 
 interface There {
   readonly places: ReadonlyMap<string, Found>
-  readonly tasks: ReadonlyMap<number, CompiledTask>
+  readonly tasks: readonly CompiledTask[]
 }
 
 /** The places of a play's tasks on a host, made from what they were made from in the run. */
@@ -137,7 +145,7 @@ function places(run: RunRecord, play: Play, fleet: readonly InventoryHost[]): (h
     const found = new Map<string, Found>()
     for (const by of tasks)
       for (const wish of by.wishes) if (!found.has(wish.resource.key)) found.set(wish.resource.key, { wish, by })
-    const there = { places: found, tasks: new Map(tasks.map((task) => [task.info.index, task])) }
+    const there = { places: found, tasks }
     made.set(name, there)
     return there
   }
@@ -164,7 +172,7 @@ class Turned extends Task {
 
 /** The task with its moves from after to before, the last one first. */
 function backOf(done: Done, there: There, kept: KeptIn): Task {
-  const by = there.tasks.get(done.task.index)
+  const by = taskOf(done, there)
   // What the run restarted may be gone again when it is turned round.
   const notify = (by?.handlers ?? []).map((handler): Handler => ({ ...handler, optional: true }))
   return new Turned(
@@ -177,13 +185,19 @@ function backOf(done: Done, there: There, kept: KeptIn): Task {
 
 /** The task with its places as they were before it. */
 function settledOf(done: Done, there: There, kept: KeptIn): Task {
-  const by = there.tasks.get(done.task.index)
+  const by = taskOf(done, there)
   return new Turned(
     done,
     by,
     done.moves.toReversed().flatMap((move) => wishesFor(move, there, kept, false)),
     [],
   )
+}
+
+/** The task of the play that a task of the run was. */
+function taskOf({ task, moves }: Done, { tasks, places: known }: There): CompiledTask | undefined {
+  const same = tasks.find(({ info }) => info.module === task.module && info.title === task.title)
+  return same ?? known.get(moves[0]!.key)?.by
 }
 
 /** Where secret values are kept, and by what they are compared. */

@@ -20,6 +20,8 @@ export interface TextOptions extends PageOptions {
   readonly diff: Differ | undefined
   /** The command that goes on with these hosts. */
   readonly again: ((hosts: readonly string[]) => string) | undefined
+  /** The command that turns the run round. */
+  readonly undo?: string | undefined
 }
 
 /**
@@ -191,7 +193,7 @@ function skippedReason(titles: readonly string[], reason: string): string {
   return titles.length === 1 ? reason : reason.replace(/\bbefore it\b/, 'before them')
 }
 
-function recapOn(page: Page, story: Story, { again }: TextOptions): void {
+function recapOn(page: Page, story: Story, { again, undo }: TextOptions): void {
   if (!story.finished) return
   const { recap, interrupted } = story.finished
   const { bad, faint } = page.paint
@@ -214,6 +216,7 @@ function recapOn(page: Page, story: Story, { again }: TextOptions): void {
     ),
   ]
   if (again && left.length > 0 && left.length <= 40) page.line(`  ${faint('again on what is left:')}  ${again(left)}`)
+  if (undo && story.changed.length > 0) page.line(`  ${faint('turn it round:')}  ${undo}`)
 }
 
 /** `ok 13 · changed 3`: what is fine always, the others where there are any, each in its colour. */

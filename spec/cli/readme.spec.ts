@@ -17,7 +17,11 @@ it('shows a play and what a run of it prints', async () => {
   const { folder, play } = project(files)
   cpSync(join(root, 'inventory'), join(folder, 'inventory'), { recursive: true })
   const { status, stdout } = await play(command.split(' '))
-  const timeless = (text: string) => text.replace(/\d+\.\d s · /, '').trim()
+  const timeless = (text: string) =>
+    text
+      .replace(/\d+\.\d s · /, '')
+      .replace(/(play undo) \S+/, '$1 RUN')
+      .trim()
   expect([status, timeless(stdout)]).toEqual([0, timeless(output)])
 })
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { project, sandbox } from './project.ts'
 
 /** The time that a run took is the one thing that no two have in common. */
-const timeless = (text: string) => text.replace(/\d+\.\d s/, 'N s')
+const timeless = (text: string) => text.replace(/\d+\.\d s/, 'N s').replace(/(play undo) \S+/, '$1 RUN')
 
 const notice = `\
 These hosts are simulated: they are in memory, and nothing is connected to.
@@ -30,6 +30,7 @@ reacted
   tell                   web1 web2        because of file /etc/motd
 
   hosts  ok 0 · changed 2 · failed 0 · unreachable 0      tasks  ok 0 · changed 4 · failed 0      N s · 5 trips a host
+  turn it round:  play undo RUN
 `)
     expect(first).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(readFileSync(join(folder, '.play/sandbox/default/web1.json'), 'utf8'))).toMatchObject({
