@@ -5,6 +5,7 @@
 
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { wordpressInstall } from './wordpress-install.ts'
 
 /** Runs a command on a host, as root, and gives what it prints. */
 export type On = (host: string, command: string, input?: string) => Promise<string>
@@ -15,7 +16,11 @@ export async function coachingSite(on: On, webHosts: readonly [string, ...string
   await on(database, 'mysql', bookings)
   const address = await on(database, "ip -4 -o addr show scope global | sed 's|.* inet \\([^/]*\\)/.*|\\1|'")
   await Promise.all(webHosts.map((host) => on(host, wordpress(address))))
-  await on(webHosts[0], 'runuser -u www-data -- php', install)
+  await on(
+    webHosts[0],
+    'runuser -u www-data -- php',
+    wordpressInstall('/srv/wordpress', 'coaching.example', 'Coaching'),
+  )
   await on(database, 'mysql', oldIndex)
 }
 
@@ -53,18 +58,6 @@ require_once __DIR__ . '/wp-settings.php';
 PHP
 chgrp www-data /srv/wordpress/wp-config.php
 chmod 640 /srv/wordpress/wp-config.php`
-
-/** What the first visitor of a new WordPress is asked for. */
-const install = `<?php
-define('WP_INSTALLING', true);
-$_SERVER['HTTP_HOST'] = 'coaching.example';
-$_GET['doing_wp_cron'] = '';
-require '/srv/wordpress/wp-load.php';
-require ABSPATH . 'wp-admin/includes/upgrade.php';
-add_filter('pre_wp_mail', '__return_true');
-wp_install('Coaching', 'admin', 'admin@coaching.example', true, '', 'lab-password');
-switch_theme('twentytwentythree');
-`
 
 if (process.argv[1] === import.meta.filename) {
   const on: On = (host, command, input = '') =>

@@ -2,14 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { shape } from '../../dsl/shape.ts'
 import type { TaskList } from '../../dsl/task.ts'
-import type { Event } from '../../engine/events.ts'
-import { fleet } from '../../engine/fleet.ts'
-import { RemoteHost } from '../../engine/remote-host.ts'
 import { cpuSteal, resolved, restart, sysctl, udpDrops } from '../../index.ts'
-import { connectLab } from '../laws/lab-ground.ts'
 import { type Image, type Lab, labHosts } from './hosts.ts'
+import { runOn } from './run-on.ts'
 
 const queries = 2000
 
@@ -37,8 +33,6 @@ const tuning = sysctl('99-udp-dns-tuning')
   .set('net.ipv4.udp_mem', [262_144, 524_288, 1_048_576])
 const again = restart('systemd-resolved')
 
-const play = shape({ groups: {} }).play('dns-storm').hosts('all')
-
 describe.each<Image>(['sid', 'bookworm'])('the storm on %s', (image) => {
   const name = `storm-${image}`
   let lab: Lab<string>
@@ -64,34 +58,16 @@ describe.each<Image>(['sid', 'bookworm'])('the storm on %s', (image) => {
 
   /** Runs tasks; `meanwhile` is done while they observe. */
   async function run(tasks: TaskList, { check = false, meanwhile = async () => {} } = {}) {
-    const events: Event[] = []
     let during: Promise<void> | undefined
-    await fleet({
-      plays: play.tasks(tasks),
-      hosts: [{ name, address: name, groups: [], carrier: 'ssh', ssh: {}, become: 'sudo', vars: {} }],
-      limit: undefined,
-      tags: [],
-      skipTags: [],
-      forks: 1,
+    const ran = await runOn(lab, lab.hosts[name]!, tasks, {
       check,
-      connect: () =>
-        new RemoteHost(name, () => connectLab(lab, lab.hosts[name]!), { become: 'sudo', becomePassword: undefined }),
-      emit: (event) => {
-        events.push(event)
+      onEvent: (event) => {
         // The first reading is made when this is said.
         if (event.type === 'progress' && event.phase === 'observe') during ??= sleep(1500).then(meanwhile)
       },
-      stopping: () => false,
     })
     await during
-    const told = events.filter((event) => event.type === 'task')
-    return {
-      outcomes: told.map(({ outcome }) => outcome),
-      notes: told.flatMap(({ notes }) => notes),
-      failures: told.flatMap(({ failure }) => (failure ? [failure.message] : [])),
-      reactions: events.flatMap((event) => (event.type === 'reaction' ? [`${event.handler} ${event.outcome}`] : [])),
-      seen: events.filter((event) => event.type === 'observation'),
-    }
+    return ran
   }
 
   /** The storm while it is observed: the answers, what the kernel counted as it was read from outside, and what was seen. */
@@ -99,7 +75,7 @@ describe.each<Image>(['sid', 'bookworm'])('the storm on %s', (image) => {
     const before = await full()
     let answers = Number.NaN
     const meanwhile = async () => void (answers = await answered())
-    const { seen } = await run([udpDrops({ during: '5s' }).expect(0)], { meanwhile })
+    const { sights: seen } = await run([udpDrops({ during: '5s' }).expect(0)], { meanwhile })
     return { answers, dropped: (await full()) - before, seen: seen[0]! }
   }
 
@@ -133,7 +109,7 @@ describe.each<Image>(['sid', 'bookworm'])('the storm on %s', (image) => {
     expect(await run(tasks)).toMatchObject({
       outcomes: ['changed', 'changed'],
       failures: [],
-      reactions: ['restart systemd-resolved done'],
+      reactions: [{ handler: 'restart systemd-resolved', outcome: 'done' }],
     })
     expect(await restarts()).toBe(before + 1)
     expect(await buffer()).toBe('rb16777216')
@@ -175,7 +151,7 @@ describe.each<Image>(['sid', 'bookworm'])('the storm on %s', (image) => {
 
   it('refuses in the plan what the daemon of this host would only log', async () => {
     const refusal = async (settings: Parameters<ReturnType<typeof resolved>['set']>[0]) =>
-      (await run([resolved('fleet').set(settings)], { check: true })).failures
+      (await run([resolved('fleet').set(settings)], { check: true })).failures.map(({ message }) => message)
     expect(await refusal({ DNSStubListener: 'tcp' })).toEqual([
       '/etc/resolv.conf sends programs to 127.0.0.53, and they ask by UDP, which tcp leaves closed.',
     ])
@@ -186,7 +162,7 @@ describe.each<Image>(['sid', 'bookworm'])('the storm on %s', (image) => {
   })
 
   it('has had nothing stolen that its kernel would know of', async () => {
-    const { seen } = await run([cpuSteal({ during: '2s' }).expect({ below: 5 })])
+    const { sights: seen } = await run([cpuSteal({ during: '2s' }).expect({ below: 5 })])
     expect(await on('awk "/^cpu / { print \\$9 }" /proc/stat')).toBe('0')
     expect(seen).toMatchObject([
       { outcome: 'ok', says: '0 % of the processor time was stolen in 2 s, none since it was started' },

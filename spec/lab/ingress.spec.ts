@@ -1,11 +1,7 @@
 /** What clients get from nginx and HAProxy, asked by curl: pages, hints before them, and the old ones where a new configuration is refused. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { shape } from '../../dsl/shape.ts'
 import type { Task, TaskList } from '../../dsl/task.ts'
-import type { Event } from '../../engine/events.ts'
-import { fleet } from '../../engine/fleet.ts'
-import { RemoteHost } from '../../engine/remote-host.ts'
 import {
   file,
   haproxyBackend,
@@ -22,10 +18,9 @@ import {
   service,
 } from '../../index.ts'
 import type { Listen } from '../../modules/listen-address.ts'
-import { connectLab } from '../laws/lab-ground.ts'
 import { type Image, type Lab, type LabHost, labHosts } from './hosts.ts'
+import { runOn } from './run-on.ts'
 
-const play = shape({ groups: {} }).play('ingress').hosts('all').become()
 const name = 'site.example'
 const tls = { certificate: '/etc/haproxy/lab.pem', key: '/etc/haproxy/lab.pem.key' }
 const root = '/var/www/lab'
@@ -102,33 +97,8 @@ echo "page of {$_SERVER['REQUEST_SCHEME']} {$_SERVER['SERVER_PORT']} for {$_SERV
     return { statuses: each.map((head) => head.split('\n')[0]!.trim()), heads: each, body, pause: total - first }
   }
 
-  async run(tasks: TaskList, { check = false } = {}) {
-    const events: Event[] = []
-    const { name: called, address } = this.host
-    const host = new RemoteHost(called, () => connectLab(this.lab, this.host), {
-      become: 'sudo',
-      becomePassword: undefined,
-    })
-    await fleet({
-      plays: play.tasks(tasks),
-      hosts: [{ name: called, address, groups: [], carrier: 'ssh', ssh: {}, become: 'sudo', vars: {} }],
-      limit: undefined,
-      tags: [],
-      skipTags: [],
-      forks: 1,
-      check,
-      connect: () => host,
-      emit: (event) => events.push(event),
-      stopping: () => false,
-    })
-    await host.close()
-    const told = events.filter((event) => event.type === 'task')
-    return {
-      outcomes: told.map(({ outcome }) => outcome),
-      notes: told.flatMap(({ notes }) => notes),
-      sights: events.flatMap((event) => (event.type === 'observation' ? [event] : [])),
-      failures: events.flatMap((event) => ('failure' in event && event.failure ? [event.failure] : [])),
-    }
+  async run(tasks: TaskList, options: { readonly check?: boolean } = {}) {
+    return await runOn(this.lab, this.host, tasks, options)
   }
 }
 

@@ -1,16 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { shape } from '../../dsl/shape.ts'
 import type { TaskList } from '../../dsl/task.ts'
-import type { Event } from '../../engine/events.ts'
-import { fleet } from '../../engine/fleet.ts'
-import { RemoteHost } from '../../engine/remote-host.ts'
 import { opcache, phpFpm, phpFpmPool, phpIni, reload } from '../../index.ts'
 import type { PhpVersion } from '../../modules/php/layout.ts'
-import { connectLab } from '../laws/lab-ground.ts'
 import { type Image, type Lab, type LabHost, labHosts } from './hosts.ts'
+import { runOn } from './run-on.ts'
 
 const port = 8080
-const play = shape({ groups: {} }).play('php').hosts('all').become()
 
 /** A host with nginx in front of php-fpm, as its packages have it. */
 class Web {
@@ -103,33 +98,8 @@ sort /run/lab-codes | uniq -c`)
     return Object.fromEntries(lines.map(([count, code]) => [code, Number(count)]))
   }
 
-  async run(tasks: TaskList, { check = false } = {}) {
-    const events: Event[] = []
-    const { name, address } = this.host
-    const host = new RemoteHost(name, () => connectLab(this.lab, this.host), {
-      become: 'sudo',
-      becomePassword: undefined,
-    })
-    await fleet({
-      plays: play.tasks(tasks),
-      hosts: [{ name, address, groups: [], carrier: 'ssh', ssh: {}, become: 'sudo', vars: {} }],
-      limit: undefined,
-      tags: [],
-      skipTags: [],
-      forks: 1,
-      check,
-      connect: () => host,
-      emit: (event) => events.push(event),
-      stopping: () => false,
-    })
-    await host.close()
-    const told = events.filter((event) => event.type === 'task')
-    return {
-      outcomes: told.map(({ outcome }) => outcome),
-      changed: told.flatMap(({ changes, outcome }) => (outcome === 'changed' ? changes.map(({ key }) => key) : [])),
-      notes: told.flatMap(({ notes }) => notes),
-      failures: events.flatMap((event) => ('failure' in event && event.failure ? [event.failure] : [])),
-    }
+  async run(tasks: TaskList, options: { readonly check?: boolean } = {}) {
+    return await runOn(this.lab, this.host, tasks, options)
   }
 
   /** The host with its power cut, and up again. */

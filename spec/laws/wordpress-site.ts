@@ -1,6 +1,7 @@
 /** A WordPress of a lab host, with a database of its own: installed once, from Debian's package. */
 
 import { type Script, sh } from '../../shell/script.ts'
+import { wordpressInstall } from '../lab/wordpress-install.ts'
 
 /** Where it is; php-fpm and cron run it as www-data. */
 export const site = '/srv/wordpress'
@@ -24,17 +25,6 @@ if ( ! defined( 'ABSPATH' ) ) {
 require_once ABSPATH . 'wp-settings.php';
 `
 
-const install = `<?php
-define('WP_INSTALLING', true);
-$_SERVER['HTTP_HOST'] = '127.0.0.1';
-$_GET['doing_wp_cron'] = '';
-require '${site}/wp-load.php';
-require ABSPATH . 'wp-admin/includes/upgrade.php';
-add_filter('pre_wp_mail', '__return_true');
-wp_install('Lab', 'admin', 'admin@coaching.example', true, '', 'lab-password');
-switch_theme('twentytwentythree');
-`
-
 /** Brings it into being; what is there stays. MySQL on sid, MariaDB on bookworm. */
 export const wordpressSite: Script = sh`[ ! -e ${`${site}/installed`} ] || exit 0
 systemctl start mysql 2>/dev/null || systemctl start mariadb || exit
@@ -42,7 +32,7 @@ mysql -e "create database if not exists wordpress; create user if not exists wor
 rm -rf ${site} && cp -a /usr/share/wordpress ${site} || exit
 rm -f ${`${site}/wp-config.php`} ${`${site}/.htaccess`}
 printf %s ${config} >${`${site}/wp-config.php`} && chmod 640 ${`${site}/wp-config.php`} && chgrp www-data ${`${site}/wp-config.php`} || exit
-printf %s ${install} | runuser -u www-data -- php >/tmp/wordpress-install 2>&1 || { cat /tmp/wordpress-install >&2; exit 1; }
+printf %s ${wordpressInstall(site, '127.0.0.1', 'Lab')} | runuser -u www-data -- php >/tmp/wordpress-install 2>&1 || { cat /tmp/wordpress-install >&2; exit 1; }
 touch ${`${site}/installed`}`
 
 /** Code of PHP in the site, as its user; it starts no due event. */

@@ -3,13 +3,11 @@
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { shape } from '../../dsl/shape.ts'
 import type { TaskList } from '../../dsl/task.ts'
-import type { Event } from '../../engine/events.ts'
-import { fleet } from '../../engine/fleet.ts'
 import type { Host } from '../../engine/host.ts'
 import { RemoteHost } from '../../engine/remote-host.ts'
 import { Folder, type ShellName, shells } from '../connection/shells.ts'
+import { runTasks } from '../run-tasks.ts'
 
 /** What the scripts of these modules call, so that busybox's own are tried with its shell. */
 const applets =
@@ -17,8 +15,6 @@ const applets =
 
 /** Without bash in POSIX mode, which differs where the wire cares, and not here. */
 export const realShells = shells.filter(({ name }) => name !== 'bash --posix')
-
-const play = shape({ groups: {} }).play('real').hosts('all')
 
 /** A temporary folder to work in, on a host whose `sh` is one of the shells. */
 export class Real {
@@ -73,22 +69,10 @@ export class Real {
   }
 
   async run(tasks: TaskList, { check = false } = {}) {
-    const events: Event[] = []
     const host = this.#standing()
     await host.facts(undefined)
     const greeted = host.trips
-    await fleet({
-      plays: play.tasks(tasks),
-      hosts: [{ name: 'here', address: 'here', groups: [], carrier: 'local', ssh: {}, become: 'sudo', vars: {} }],
-      limit: undefined,
-      tags: [],
-      skipTags: [],
-      forks: 1,
-      check,
-      connect: () => host,
-      emit: (event) => events.push(event),
-      stopping: () => false,
-    })
+    const events = await runTasks(host, tasks, { check })
     if (events.some(({ type }) => type === 'unreachable')) this.#host = undefined
     const told = events.filter((event) => event.type === 'task')
     return {
