@@ -24,10 +24,10 @@ export interface Owner {
  * undo each other in the place of a fresh host; and something in a folder that should not be there.
  */
 export function conflicts(all: readonly CompiledTask[]): readonly Failure[] {
-  const tasks = all.filter((compiled) => compiled.applies && !waits(compiled))
-  const places = ownersOf(tasks)
+  const tasks = all.filter(({ applies }) => applies)
+  const places = ownersOf(tasks.filter((compiled) => !waits(compiled)))
   const shared = [...places.values()].filter((owners) => owners.length > 1)
-  const found = [...shared.flatMap(claimed), ...below(places)]
+  const found = [...[...ownersOf(tasks).values()].flatMap(claimed), ...below(places)]
   // Who disagrees on a directive need not be told of its line in the file too.
   const more = shared.flatMap(undone).filter((each) => !found.some((told) => isSamePair(told, each)))
   return [...found, ...more].map(({ failure }) => failure)
@@ -67,14 +67,18 @@ export function ownersOf(tasks: readonly CompiledTask[]): ReadonlyMap<string, re
   return places
 }
 
-/** Those that claim the place otherwise than the first does. */
+/** Those that claim the place otherwise than the first does that is always done. */
 function claimed(owners: readonly Owner[]): readonly Conflict[] {
   const [first, ...others] = owners.filter(({ wish }) => !wish.unclaimed)
+  if (!first || others.length === 0) return []
+  // What waits for a change may have the place for that time, if it is put right again behind it.
+  if (waits(first.by)) return claimed(others)
   return others.flatMap((other) => {
-    if (other.by === first!.by && !other.handler) return []
-    const claims = [first!.wish.whole, other.wish.whole]
-    if (claims.every((claim) => claim === undefined) || isDeepStrictEqual(claims[0], claims[1])) return []
-    return [disagree(first!, other, showClaims(first!.wish, other.wish))]
+    if (other.by === first.by && !other.handler) return []
+    const claims = [first.wish.whole, other.wish.whole]
+    // Two parts may stand beside each other; what waits and claims all has its turn only now and then.
+    if (claims.every((claim) => claim === undefined) || (waits(other.by) && claims[0] === undefined)) return []
+    return isDeepStrictEqual(claims[0], claims[1]) ? [] : [disagree(first, other, showClaims(first.wish, other.wish))]
   })
 }
 

@@ -34,7 +34,8 @@ export class World {
   /** Takes a change for done: its place has the new value, and what it disturbs is known no more. */
   predict(step: Step, title: string): void {
     const own = this.get(step.resource)
-    own.result = { value: step.to }
+    // What cannot be seen afterwards is due again wherever a task says it.
+    if (!step.resource.unprovable) own.result = { value: step.to }
     for (const entry of this.#entries.values()) {
       const opaque = entry.resource.opaque && entry.resource.key !== step.resource.key
       if (opaque || disturbs(step, entry.resource.key)) entry.moved = [...new Set([...entry.moved, title])]

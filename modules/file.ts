@@ -158,7 +158,7 @@ export function directoryOf(path: string): Resource<FileState> {
 export function needsDirectory(path: string, { now, certain }: Reading): readonly Verdict[] {
   const place = directoryOf(path)
   const { type } = now(place)
-  if (!certain(place) || type === 'directory' || type === 'link') return []
+  if (type === 'directory' || type === 'link' || (type === 'absent' && !certain(place))) return []
   if (type !== 'absent') return [refuse(`${dirname(path)} is no directory.`)]
   return [refuse(`${dirname(path)} does not exist.`, `Make it before: directory('${dirname(path)}')`)]
 }

@@ -7,6 +7,7 @@ import { changed, Task } from '../../dsl/task.ts'
 import { compile } from '../../engine/compile.ts'
 import { HostRun } from '../../engine/host-run.ts'
 import { Failure } from '../../errors/failure.ts'
+import { command } from '../../modules/command.ts'
 import { sh } from '../../shell/script.ts'
 import { type MockHost, mockHost } from '../../testing/mock-host.ts'
 import { run } from '../../testing/run.ts'
@@ -212,5 +213,16 @@ describe('a fault of our own', () => {
   it('is told in no other failure', async () => {
     const result = await run([fill('a', 'x')], mockHost('web1').fails(fill('a', 'x'), { stderr: 'no' }))
     expect(result.tasks[0]?.failure).not.toHaveProperty('stack')
+  })
+})
+
+describe('what cannot be seen afterwards', () => {
+  it('is done wherever a task says it, as it was planned', async () => {
+    const refresh = () => command('refresh', sh`true`).always()
+    const tasks = [refresh(), fill('a', 'x', { touches: undefined }), refresh()]
+    for (const check of [true, false]) {
+      const { tasks: told } = await run(tasks, mockHost('web1'), { check })
+      expect(told.map(({ outcome }) => outcome)).toEqual(['changed', 'changed', 'changed'])
+    }
   })
 })

@@ -245,6 +245,14 @@ describe('a conflict that only the host shows', () => {
     expect(result.tasks.map(({ failure }) => failure?.code)).toEqual([undefined, 'E_PLAY_CONFLICT'])
   })
 
+  it('is one before any connection where what waits writes a place that is owned whole', async () => {
+    const release = file('/srv/release').content('2')
+    const [first, second] = [file(conf).content('A=1\n'), line(conf).present('A=2').when(changed(release))]
+    const says = `disagree on ${conf}: a part of it against 1 line 0644 root:root.`
+    expect(await mistakes([release, first, second])).toMatchObject(naming(first, second, says))
+    expect(await mistakes([release, second, first])).toEqual([])
+  })
+
   it('is none where what is undone was for the time of a change only', async () => {
     const release = file('/srv/release').content('2')
     const page = line(conf)

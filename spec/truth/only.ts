@@ -1,0 +1,65 @@
+/** A run of tasks on the one host of an inventory, and what it told. */
+
+import type { InventoryHost } from '../../dsl/inventory.ts'
+import { shape } from '../../dsl/shape.ts'
+import type { Task } from '../../dsl/task.ts'
+import type { Event, Recap } from '../../engine/events.ts'
+import { fleet } from '../../engine/fleet.ts'
+import type { Host } from '../../engine/host.ts'
+
+export const only: InventoryHost = {
+  name: 'here',
+  address: 'here',
+  groups: [],
+  carrier: 'local',
+  ssh: {},
+  become: 'sudo',
+  vars: {},
+}
+
+export interface Told {
+  readonly tasks: readonly Extract<Event, { type: 'task' }>[]
+  readonly reactions: readonly Extract<Event, { type: 'reaction' }>[]
+  readonly recap: Recap
+}
+
+const play = shape({ groups: {} }).play('truth').hosts('all')
+
+/** As the user who logs in. The host stays open. */
+export async function runOn(host: Host, tasks: readonly Task[], { check = false } = {}): Promise<Told> {
+  const events: Event[] = []
+  const recap = await fleet({
+    plays: play.tasks(tasks),
+    hosts: [only],
+    limit: undefined,
+    tags: [],
+    skipTags: [],
+    forks: 1,
+    check,
+    connect: () => standing(host),
+    emit: (event) => events.push(event),
+    stopping: () => false,
+  })
+  return {
+    tasks: events.filter((event) => event.type === 'task'),
+    reactions: events.filter((event) => event.type === 'reaction'),
+    recap,
+  }
+}
+
+/** The host, which is not closed at the end of a run. */
+function standing(host: Host): Host {
+  return {
+    name: host.name,
+    get trips() {
+      return host.trips
+    },
+    facts: (as) => host.facts(as),
+    read: (resources, as) => host.read(resources, as),
+    apply: (steps, as) => host.apply(steps, as),
+    ask: (view) => host.ask(view),
+    pause: (seconds) => host.pause(seconds),
+    react: (handlers, as) => host.react(handlers, as),
+    close: async () => {},
+  }
+}
