@@ -5,6 +5,7 @@ import type { Play } from '../dsl/play.ts'
 import { type Event, eventVersion, type Recap } from '../engine/events.ts'
 import { type FleetOptions, fleet } from '../engine/fleet.ts'
 import { type Journal, openJournal, type RunHeader } from '../engine/journal.ts'
+import { Recorder } from '../engine/recorded.ts'
 import { jsonLine } from '../report/json.ts'
 import { harmless } from '../report/layout.ts'
 import { Story } from '../report/story.ts'
@@ -58,7 +59,7 @@ export async function perform(what: Performance, options: PerformOptions): Promi
     waiting: (host: string, { holder, since }: LockedBy) => tell({ type: 'host-waiting', host, holder, since }),
   }
   const connect = await connector({ connection: options, inventory: prepared.inventory.name, keep: !check, lock })
-  const journal = header && openJournal(header, projectSeal)
+  const journal = header && openJournal(header, new Recorder(projectSeal))
   const report = options.output === 'json' ? jsonReport() : await textReport(what, options)
   const stop = stopping({
     first: report.stopping,

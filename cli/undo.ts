@@ -14,6 +14,7 @@ import { type PerformOptions, type Performance, perform } from './perform.ts'
 import { prepare } from './prepare.ts'
 import { runName } from './run-files.ts'
 import { projectSeal } from './seal.ts'
+import { Recorder } from '../engine/recorded.ts'
 
 export interface UndoOptions extends PerformOptions {
   readonly limit?: string | undefined
@@ -39,7 +40,7 @@ export async function undo(name: string, options: UndoOptions): Promise<ExitStat
       plays: said,
       fleet: prepared.inventory.hosts,
       chooses: (task) => chosen(task) && !without.has(nameOf(task, task.index)),
-      seal: projectSeal,
+      recorder: new Recorder(projectSeal),
     })
   const performance = (turned: Undoing, first: readonly Event[], isPlan: boolean): Performance => {
     const plays = isPlan ? turned.plays : [...turned.plays, ...turned.onceMore]

@@ -14,10 +14,10 @@ import {
   journalVersion,
   type Move,
   type MoveEnd,
-  type Recorded,
   type RunHeader,
   runsFolder,
 } from './journal.ts'
+import type { Recorded } from './recorded.ts'
 
 /** A move, and what is known of how it ended. */
 export interface RecordedMove extends Move, At {

@@ -12,7 +12,7 @@ import type { Event, TaskInfo } from './events.ts'
 import type { Step } from './host.ts'
 import { keeping } from './kept.ts'
 import type { StepRecord } from './record.ts'
-import type { Seal } from './sealed.ts'
+import type { Recorded, Recorder } from './recorded.ts'
 
 /** Version of the form of a journal. A reader refuses others. */
 export const journalVersion = 1
@@ -36,9 +36,6 @@ export interface RunHeader {
   /** In ISO 8601. */
   readonly started: string
 }
-
-/** The value of a place: as it is, or where it is secret a keyed digest. */
-export type Recorded = { readonly value: unknown } | { readonly digest: string }
 
 /** A place that is moved by a task. */
 export interface Move {
@@ -88,7 +85,7 @@ export interface Journal {
   readonly id: string
   /** What it writes stays, also when this process is killed at once afterwards. */
   write(line: JournalLine): void
-  record(value: unknown, isSensitive: boolean): Recorded
+  readonly recorder: Recorder
 }
 
 /** Where the runs of a project are. */
@@ -97,7 +94,7 @@ export const runsFolder = join('.play', 'runs')
 export const journalFile = 'journal.jsonl'
 
 /** Begins the journal of a run in its folder. Values of hosts are in it: nobody else may read them. */
-export function openJournal(header: RunHeader, seal: () => Seal, runs = runsFolder): Journal {
+export function openJournal(header: RunHeader, recorder: Recorder, runs = runsFolder): Journal {
   const folder = join(runs, header.id)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, journalFile)
@@ -106,11 +103,7 @@ export function openJournal(header: RunHeader, seal: () => Seal, runs = runsFold
     if (line.type !== 'progress') appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 })
   }
   write({ type: 'run', version: journalVersion, ...header })
-  return {
-    id: header.id,
-    write,
-    record: (value, isSensitive) => (isSensitive ? { digest: seal().fingerprint(value) } : { value }),
-  }
+  return { id: header.id, write, recorder }
 }
 
 /** The journal as one play on one host writes it. */
@@ -132,6 +125,7 @@ export class HostJournal {
   /** Before they are sent. */
   begin(moves: readonly StepRecord[], irreversible: (by: CompiledTask) => readonly string[]): void {
     if (moves.length === 0) return
+    const { recorder } = this.#journal
     this.#journal.write({
       type: 'moves',
       ...this.#at,
@@ -144,8 +138,8 @@ export class HostJournal {
           task: by.info,
           key,
           label: labelOf(resource),
-          from: this.#recorded(record, from),
-          to: this.#recorded(record, to),
+          from: recorder.record(resource, from),
+          to: recorder.record(resource, to),
           provable: !resource.unprovable,
           irreversible: irreversible(by),
         }
@@ -161,7 +155,9 @@ export class HostJournal {
       type: 'ends',
       ...this.#at,
       ends: Object.fromEntries(moves.map((record) => [this.idOf(record), record.end])),
-      seen: Object.fromEntries(other.map((record) => [this.idOf(record), this.#recorded(record, seen(record))])),
+      seen: Object.fromEntries(
+        other.map((record) => [this.idOf(record), this.#journal.recorder.record(record.step.resource, seen(record))]),
+      ),
     })
   }
 
@@ -178,9 +174,5 @@ export class HostJournal {
     const id = this.#ids.get(record) ?? this.#ids.size
     this.#ids.set(record, id)
     return id
-  }
-
-  #recorded({ step }: StepRecord, value: unknown): Recorded {
-    return this.#journal.record(value, step.resource.sensitive ?? false)
   }
 }

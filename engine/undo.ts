@@ -1,6 +1,5 @@
 /** A run turned round: its moves from after to before, in reverse order, as plays that are planned, done and proved like any other. */
 
-import { isDeepStrictEqual } from 'node:util'
 import type { Handler } from '../dsl/handler.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import { type Play, typicalFacts } from '../dsl/play.ts'
@@ -10,11 +9,10 @@ import { Failure } from '../errors/failure.ts'
 import { Probe } from '../probe/probe.ts'
 import { type CompiledTask, compile } from './compile.ts'
 import type { TaskInfo } from './events.ts'
-import { fulfils } from './fulfils.ts'
-import type { At, Recorded } from './journal.ts'
+import type { At } from './journal.ts'
 import { keptPlace } from './kept.ts'
 import type { RecordedMove, RunRecord } from './history.ts'
-import type { Seal } from './sealed.ts'
+import type { Recorded, Recorder } from './recorded.ts'
 
 /** What of a run is turned round. */
 export interface UndoOptions {
@@ -24,7 +22,7 @@ export interface UndoOptions {
   readonly fleet: readonly InventoryHost[]
   /** Whether a task of the run is chosen. */
   readonly chooses: (task: At & Pick<TaskInfo, 'index' | 'title'>) => boolean
-  readonly seal: () => Seal
+  readonly recorder: Recorder
 }
 
 /** A task that stays as it is. */
@@ -52,7 +50,7 @@ export interface Done extends At {
  * The plays that turn a run round. When all is moved and has reacted, everything is read once more, and moved again where
  * a reaction or another move has disturbed it: a restart starts a unit that was not active before the run.
  */
-export function undoing(run: RunRecord, { plays, fleet, chooses, seal }: UndoOptions): Undoing {
+export function undoing(run: RunRecord, { plays, fleet, chooses, recorder }: UndoOptions): Undoing {
   const all = doneTasks(run).filter(({ play, host, task }) => chooses({ play, host, ...task }))
   const reasons = ({ host, moves }: Done): readonly string[] => {
     if (!fleet.some(({ name }) => name === host)) return ['the inventory has no such host']
@@ -60,7 +58,7 @@ export function undoing(run: RunRecord, { plays, fleet, chooses, seal }: UndoOpt
   }
   const irreversible = all.flatMap((done) => (reasons(done).length > 0 ? [{ ...done, why: reasons(done) }] : []))
   const back = all.filter((done) => reasons(done).length === 0)
-  const kept: KeptIn = { run: run.header.id, seal }
+  const kept: KeptIn = { run: run.header.id, recorder }
   const known = (play: Play) => places(run, play, fleet)
   const backwards = plays.toReversed().flatMap((play) => {
     const mine = back.filter((done) => done.play === play.name)
@@ -203,11 +201,11 @@ function taskOf({ task, moves }: Done, { tasks, places: known }: There): Compile
 /** Where secret values are kept, and by what they are compared. */
 interface KeptIn {
   readonly run: string
-  readonly seal: () => Seal
+  readonly recorder: Recorder
 }
 
 /** @param guards whether what somebody else has changed since is refused */
-function wishesFor(move: RecordedMove, there: There, { run, seal }: KeptIn, guards: boolean): readonly Wish[] {
+function wishesFor(move: RecordedMove, there: There, { run, recorder }: KeptIn, guards: boolean): readonly Wish[] {
   const { key, label, from, to, play, id } = move
   const found = there.places.get(key)
   if (!found) {
@@ -220,14 +218,10 @@ function wishesFor(move: RecordedMove, there: There, { run, seal }: KeptIn, guar
     return [want(nowhere, refused, { unclaimed: true })]
   }
   const { resource, guard } = found.wish
-  const isAs = (recorded: Recorded, now: unknown) =>
-    'digest' in recorded
-      ? seal().fingerprint(now) === recorded.digest
-      : isDeepStrictEqual(now, recorded.value) || fulfils(now, recorded.value)
   const place = keptPlace({ run, play, move: id })
   const desired = (now: unknown, _: unknown, beside: Beside) => {
-    if (isAs(from, now)) return now
-    if (guards && !isAs(to, now)) throw moved(resource, now, to)
+    if (recorder.isAs(from, now)) return now
+    if (guards && !recorder.isAs(to, now)) throw moved(resource, now, to)
     if ('value' in from) return from.value
     const kept = beside(place)
     if (kept) return kept.value

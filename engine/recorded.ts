@@ -1,0 +1,36 @@
+/** Values of places as records hold them: as they are, or where they are secret as keyed digests. */
+
+import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import type { AnyResource } from '../dsl/resource.ts'
+import { fulfils } from './fulfils.ts'
+import type { Step } from './host.ts'
+import type { Seal } from './sealed.ts'
+
+export type Recorded = { readonly value: unknown } | { readonly digest: string }
+
+export class Recorder {
+  readonly #seal: () => Seal
+
+  /** @param seal is asked for when the first secret value is recorded or compared */
+  constructor(seal: () => Seal) {
+    this.#seal = seal
+  }
+
+  record({ sensitive }: AnyResource, value: unknown): Recorded {
+    return sensitive ? { digest: this.#seal().fingerprint(value) } : { value }
+  }
+
+  /** Whether a value is the recorded one, but for what the host was left to choose. */
+  isAs(recorded: Recorded, value: unknown): boolean {
+    if ('digest' in recorded) return this.#seal().fingerprint(value) === recorded.digest
+    return isDeepStrictEqual(recorded.value, value) || fulfils(value, recorded.value)
+  }
+
+  /** A digest of what a step runs, and of what that reads. */
+  script({ script, resource }: Step): string {
+    const input = Buffer.from(script.input ?? '')
+    if (resource.sensitive) return this.#seal().fingerprint([script.text, input.toString('base64')])
+    return createHash('sha256').update(`${script.text}\0`).update(input).digest('hex')
+  }
+}
