@@ -8,6 +8,7 @@ import type { InventoryHost, Simulated } from '../dsl/inventory.ts'
 import type { Host } from '../engine/host.ts'
 import { RemoteHost } from '../engine/remote-host.ts'
 import { Failure } from '../errors/failure.ts'
+import { coverAlso } from '../shell/secret.ts'
 import type { ConnectionOptions } from './options.ts'
 import { SandboxHost, sandboxFolder } from './sandbox.ts'
 import { ask } from './terminal.ts'
@@ -40,6 +41,7 @@ export interface Connector {
 /** Asks for, or reads, what is needed to connect; nothing is connected to yet. */
 export async function connector({ connection: options, inventory, keep, lock }: ConnectorOptions): Promise<Connector> {
   const becomePassword = await becomePasswordFrom(options)
+  if (becomePassword !== undefined) coverAlso(becomePassword)
   if (options.privateKey !== undefined && !existsSync(options.privateKey)) {
     throw new Failure('E_OPTION', `--private-key ${options.privateKey}: there is no such file.`)
   }

@@ -3,10 +3,12 @@
 import pLimit from 'p-limit'
 import type { Connection } from '../connection/connection.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
+import { withSecretsCovered } from '../engine/covered.ts'
 import { failureData } from '../engine/tell.ts'
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { type Answered, answersText } from '../report/answers.ts'
 import { quote } from '../shell/quote.ts'
+import { withoutKnownSecrets } from '../shell/secret-text.ts'
 import { type Connector, connector, simulated } from './connect.ts'
 import { type ExitStatus, exitStatus } from './exit.ts'
 import type { ConnectionOptions, InventoryOptions } from './options.ts'
@@ -44,10 +46,16 @@ export async function exec(pattern: string, words: readonly string[], options: E
   const stop = stopping({ first: () => limit.clearQueue(), second: () => {} })
   const answers = await Promise.all(hosts.map((host) => limit(() => answerOf(host, script, connect, options))))
   stop.forget()
-  out(answersText(answers, pageOptions()))
+  out(answersText(answers.map(withKnownCovered), pageOptions()))
   if (stop.asked()) return exitStatus.interrupted
   if (answers.some((answer) => !answer.failure && answer.status !== 0)) return exitStatus.failed
   return answers.some(({ failure }) => failure) ? exitStatus.unreachable : exitStatus.fine
+}
+
+/** Who asks for a file sees what is in it, but for the secrets that play was given: the password to become root. */
+function withKnownCovered(answer: Answered): Answered {
+  if (answer.failure) return { ...answer, failure: withSecretsCovered(answer.failure) }
+  return { ...answer, stdout: withoutKnownSecrets(answer.stdout), stderr: withoutKnownSecrets(answer.stderr) }
 }
 
 async function answerOf(

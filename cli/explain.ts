@@ -16,13 +16,15 @@ import { connector } from './connect.ts'
 import { type ExitStatus, statusOf } from './exit.ts'
 import type { ConnectionOptions, InventoryOptions } from './options.ts'
 import { prepare } from './prepare.ts'
+import { fetchSecrets } from './secrets.ts'
 import { out, pageOptions } from './terminal.ts'
 
 export type ExplainOptions = InventoryOptions & ConnectionOptions
 
 /** @throws Mistakes before any connection */
 export async function explain(name: string, host: string, options: ExplainOptions): Promise<ExitStatus> {
-  const { play, inventory, stages } = await prepare(name, { ...options, limit: host, tags: [], skipTags: [] })
+  const { play, inventory, aimed, stages } = await prepare(name, { ...options, limit: host, tags: [], skipTags: [] })
+  await fetchSecrets(aimed)
   const connect = await connector({ connection: options, inventory: inventory.name, keep: false })
   const listeners: Listener[] = []
   const story = new Story(false)

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Help, type Option } from 'commander'
+import { withSecretsCovered } from '../engine/covered.ts'
 import { eventVersion, type FailureData } from '../engine/events.ts'
 import { Failure, Mistakes, type Place } from '../errors/failure.ts'
 import { withoutSecrets } from '../shell/secret-text.ts'
@@ -161,15 +162,9 @@ async function wrong(failures: readonly Failure[], argv: readonly string[]): Pro
   return exitStatus.wrong
 }
 
-/** What is told of a failure before a run, or of a command that is none: without the secrets that are known by their form. */
+/** What is told of a failure before a run, or of a command that is none: without secrets. */
 function dataOf({ code, message, place, seen, hint }: Failure): FailureData {
-  return {
-    code,
-    message: withoutSecrets(message),
-    place,
-    seen: seen && { ...seen, command: withoutSecrets(seen.command), output: withoutSecrets(seen.output) },
-    hint: hint && withoutSecrets(hint),
-  }
+  return withSecretsCovered({ code, message, place, seen, hint })
 }
 
 /** The line of a play that holds a mistake, which may be that a password is in it. */

@@ -18,6 +18,7 @@ import type { ConnectionOptions, LockOptions, OutputOptions } from './options.ts
 import type { Prepared } from './prepare.ts'
 import { keeper } from './run-files.ts'
 import { projectSeal } from './seal.ts'
+import { fetchSecrets } from './secrets.ts'
 import { stopping } from './stop.ts'
 import { out, pageOptions } from './terminal.ts'
 
@@ -50,8 +51,10 @@ export interface Performed {
   readonly events: readonly Event[]
 }
 
+/** @throws Mistakes E_SECRET before any connection */
 export async function perform(what: Performance, options: PerformOptions): Promise<Performed> {
   const { prepared, header, limit, tags, skipTags } = what
+  await fetchSecrets(prepared.aimed)
   const check = header === undefined
   const lock = header && {
     holder: holderOf(what.title, header.id),
@@ -93,6 +96,7 @@ export async function perform(what: Performance, options: PerformOptions): Promi
       emit: tell,
       stopping: stop.asked,
       keep: keeper(header?.id),
+      seal: projectSeal,
       ...engineOptions(what, journal),
     })
   } finally {

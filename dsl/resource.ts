@@ -26,6 +26,8 @@ export interface Resource<T> {
   readonly unprovable?: boolean
   /** Its value holds a secret: it is told and recorded by keyed digests only. */
   readonly sensitive?: boolean
+  /** What of a sensitive value may be told beside its digest: mode and owner. */
+  showPlain?(value: T): string | undefined
   /** What it is read from cannot be told (a guard is any script), so that any change before it may move it. */
   readonly opaque?: boolean
 }

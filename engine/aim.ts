@@ -6,6 +6,7 @@ import { type Play, type Plays, type Together, typicalFacts } from '../dsl/play.
 import { Failure, Mistakes } from '../errors/failure.ts'
 import { nearest } from '../errors/suggest.ts'
 import { type Choice, type CompiledTask, compile } from './compile.ts'
+import { sensitiveKeys } from './sensitive.ts'
 import { conflicts } from './conflicts.ts'
 
 export interface AimOptions extends Choice {
@@ -21,6 +22,8 @@ export interface Aimed {
   readonly hosts: readonly InventoryHost[]
   /** The tasks of its first host, as far as they are known before its facts are. */
   readonly tasks: readonly CompiledTask[]
+  /** Keys of the places that are sensitive on any of its hosts. */
+  readonly sensitive: ReadonlySet<string>
 }
 
 /** Plays that run side by side, after one another. */
@@ -40,14 +43,16 @@ export function aim(options: AimOptions): Stages {
       problems.push(...play.problems)
       const mine = narrowed ? all.filter((host) => narrowed.has(host)) : all
       let first: readonly CompiledTask[] | undefined
+      const sensitive = new Set<string>()
       for (const host of mine) {
         const compiled = compile(play, host, hosts, typicalFacts, options)
         // What it needs of a host, and a plain one lacks, is known when the host is.
         problems.push(...compiled.problems.filter(({ code }) => code !== 'E_FACT_MISSING'))
         byHost.set(host, [...(byHost.get(host) ?? []), ...compiled.tasks])
         first ??= compiled.tasks
+        for (const key of sensitiveKeys(compiled.tasks)) sensitive.add(key)
       }
-      return { play, hosts: mine, tasks: first ?? [] }
+      return { play, hosts: mine, tasks: first ?? [], sensitive }
     }),
   )
   // Two plays that disagree on a place would change it at every run, back and forth.

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Handler } from '../dsl/handler.ts'
-import { labelOf, showValue } from '../dsl/resource.ts'
+import { labelOf } from '../dsl/resource.ts'
 import { seconds } from '../dsl/units.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
@@ -17,6 +17,7 @@ import type { Mandate } from './mandate.ts'
 import { isPending, type Pending, pendingReactions, recording } from './pending.ts'
 import { read } from './places.ts'
 import { changesOf, doneOf, type StepRecord, unknownOf } from './record.ts'
+import type { Telling } from './sensitive.ts'
 import { decided, failed, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
 import type { HostJournal } from './journal.ts'
 import type { Teller } from './tell.ts'
@@ -268,7 +269,8 @@ export class Apply {
       const { result } = this.#world.get(step.resource)
       const isSeen = 'value' in result && fulfils(result.value, step.to)
       record.end = isSeen ? 'proved' : 'disproved'
-      if (!isSeen) this.#fail(by, 'failure' in result ? result.failure : notConverged(step, result.value))
+      if (!isSeen)
+        this.#fail(by, 'failure' in result ? result.failure : notConverged(step, result.value, this.#world.telling))
     }
     this.#journal?.end(provable, ({ step }) => {
       const { result } = this.#world.get(step.resource)
@@ -331,9 +333,9 @@ function standsAlone({ task: { keywords } }: CompiledTask): boolean {
   return keywords.retry !== undefined || keywords.ignoreErrors || keywords.timeout !== undefined
 }
 
-function notConverged({ resource, to }: Step, now: unknown): Failure {
+function notConverged({ resource, to }: Step, now: unknown, telling: Telling): Failure {
   return new Failure(
     'E_NOT_CONVERGED',
-    `${labelOf(resource)} was changed without an error, yet it is ${showValue(resource, now)} and not ${showValue(resource, to)}.`,
+    `${labelOf(resource)} was changed without an error, yet it is ${telling.show(resource, now)} and not ${telling.show(resource, to)}.`,
   )
 }

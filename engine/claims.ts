@@ -7,6 +7,7 @@ type Pair = readonly [string, string]
 
 /** By their texts where those differ, by what the place shows of them, or by the fields that differ. */
 export function showClaims(a: Wish, b: Wish): Pair {
+  if (a.resource.sensitive || b.resource.sensitive) return ['one value, which is secret', 'another']
   if (a.whole === undefined || b.whole === undefined) return short([showClaim(a), showClaim(b)])
   const [one, other] = [madeOfNothing(a), madeOfNothing(b)]
   return short(

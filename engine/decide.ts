@@ -1,7 +1,7 @@
 /** Desired × now → changes, for one task; pure. */
 
 import { isDeepStrictEqual } from 'node:util'
-import { type AnyResource, type Identity, labelOf, type Resource, showValue } from '../dsl/resource.ts'
+import { type AnyResource, type Identity, labelOf, type Resource } from '../dsl/resource.ts'
 import type { Reading, Task, Verdict } from '../dsl/task.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
@@ -10,6 +10,7 @@ import type { Change } from './events.ts'
 import { type GuardedStep, withTests } from './guarded.ts'
 import type { Step } from './host.ts'
 import { FactWanted } from './lazy-facts.ts'
+import type { Telling } from './sensitive.ts'
 import { valueOf, type World } from './world.ts'
 
 export interface Decision {
@@ -59,7 +60,7 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
       values.set(resource.key, { now: known ? known.now : now, desired: to, moved })
       if (isDeepStrictEqual(now, to)) continue
       moves.push({ step: step(resource, now, to, compiled.task), guard })
-      changes.push(changeOf(resource, now, to, moved))
+      changes.push(changeOf(resource, now, to, moved, world.telling))
     }
     const judged = new Set<SeenPlace>()
     const verdicts = judge(compiled.task, reading(values, facts, judged))
@@ -97,13 +98,19 @@ function step(resource: AnyResource, from: unknown, to: unknown, task: Task): St
   return { resource, from, to, script, deadline: task.keywords.timeout ?? taskDeadline }
 }
 
-function changeOf(resource: AnyResource, from: unknown, to: unknown, dependsOn: readonly string[]): Change {
-  const [before, after] = [resource.text?.(from), resource.text?.(to)]
+function changeOf(
+  resource: AnyResource,
+  from: unknown,
+  to: unknown,
+  dependsOn: readonly string[],
+  telling: Telling,
+): Change {
+  const [before, after] = [telling.text(resource, from), telling.text(resource, to)]
   return {
     key: resource.key,
     label: labelOf(resource),
-    before: showValue(resource, from),
-    after: showValue(resource, to),
+    before: telling.show(resource, from),
+    after: telling.show(resource, to),
     diff: before === undefined && after === undefined ? undefined : { before: before ?? '', after: after ?? '' },
     dependsOn,
     unprovable: resource.unprovable ?? false,

@@ -14,6 +14,8 @@ import { type At, HostJournal, type Journal } from './journal.ts'
 import { factsOf, knowing, knownFacts } from './lazy-facts.ts'
 import type { Mandate } from './mandate.ts'
 import type { TaskResult } from './task-result.ts'
+import type { Seal } from './sealed.ts'
+import { sensitiveKeys, withSensitive } from './sensitive.ts'
 import { failureData, type KeepFile } from './tell.ts'
 
 export interface FleetOptions extends AimOptions {
@@ -33,11 +35,13 @@ export interface FleetOptions extends AimOptions {
   readonly mandate?: (at: At) => Mandate
   /** Told, of a plan, what would be sent for each task. */
   readonly planned?: (at: At, compiled: CompiledTask, result: TaskResult, steps: readonly Step[]) => void
+  /** Tells by digests what must not be seen; asked when something is. @default one of this process alone */
+  readonly seal?: () => Seal
 }
 
 /**
  * Runs plays, or plans them. Throws Mistakes before any connection where a play, a pattern or an option is wrong;
- * what goes wrong on a host is told as events, without the secrets that are known by their form.
+ * what goes wrong on a host is told as events, without secrets.
  */
 export async function fleet(given: FleetOptions): Promise<Recap> {
   const emit = (event: Event) => {
@@ -48,7 +52,7 @@ export async function fleet(given: FleetOptions): Promise<Recap> {
   const options: FleetOptions = { ...given, emit }
   const stages = options.stages ?? aim(options)
   const started = performance.now()
-  const run = new FleetRun(options)
+  const run = new FleetRun(options, new Set(stages.flat().flatMap(({ sensitive }) => [...sensitive])))
   try {
     for (const stage of stages) await Promise.all(stage.map((aimed) => run.play(aimed)))
   } finally {
@@ -77,14 +81,17 @@ interface Begun {
 
 class FleetRun {
   readonly #options: FleetOptions
+  /** Keys of places that are so for every play of the run, whichever of them has a secret for it. */
+  readonly #sensitive: ReadonlySet<string>
   readonly #limit: ReturnType<typeof pLimit>
   readonly #known = new Map<string, Known>()
   /** Hosts that no play has begun with. */
   readonly #untouched = new Set<string>()
   readonly #tasks = { ok: 0, changed: 0, skipped: 0, failed: 0 }
 
-  constructor(options: FleetOptions) {
+  constructor(options: FleetOptions, sensitive: ReadonlySet<string>) {
     this.#options = options
+    this.#sensitive = sensitive
     this.#limit = pLimit(options.forks)
   }
 
@@ -124,7 +131,7 @@ class FleetRun {
   }
 
   async #host(play: Play, host: InventoryHost): Promise<Begun | undefined> {
-    const { connect, check, emit, stopping, keep = named, mandate, planned } = this.#options
+    const { connect, check, emit, stopping, keep = named, mandate, planned, seal } = this.#options
     if (stopping()) {
       this.#leave(play, [host], 'interrupted')
       return undefined
@@ -149,7 +156,8 @@ class FleetRun {
         emit({ type: 'connected', play: play.name, host: host.name, tasks: tasks.length })
         const journal = this.#options.journal && new HostJournal(this.#options.journal, at)
         journal?.host(host, knownFacts(facts))
-        run = new HostRun(known.host, facts, tasks, {
+        const sensitive = new Set([...this.#sensitive, ...sensitiveKeys(tasks)])
+        run = new HostRun(known.host, facts, withSensitive(tasks, sensitive), {
           play: play.name,
           check,
           emit: tell,
@@ -158,6 +166,7 @@ class FleetRun {
           journal,
           mandate: mandate?.(at) ?? {},
           planned: planned && ((...what) => planned(at, ...what)),
+          ...(seal && { seal }),
         })
         outcome = await run.run()
       }

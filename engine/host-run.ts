@@ -14,6 +14,8 @@ import type { As, Step } from './host.ts'
 import type { Mandate } from './mandate.ts'
 import { pendingReactions, withdrawing } from './pending.ts'
 import { type Due, dueHandlers, leftPending, notReacted, react, withNeeds } from './react.ts'
+import type { Seal } from './sealed.ts'
+import { passingSeal, Telling } from './sensitive.ts'
 import { type Results, skipReason, type TaskResult } from './task-result.ts'
 import { type KeepFile, Teller } from './tell.ts'
 import { World } from './world.ts'
@@ -29,6 +31,8 @@ export interface HostRunOptions {
   readonly mandate: Mandate
   /** Told, of a plan, what would be sent for each task. */
   readonly planned: ((compiled: CompiledTask, result: TaskResult, steps: readonly Step[]) => void) | undefined
+  /** Tells by digests what must not be seen. */
+  readonly seal?: () => Pick<Seal, 'digestOf'>
 }
 
 export type HostOutcome = 'ok' | 'changed' | 'failed'
@@ -40,7 +44,7 @@ export class HostRun {
   readonly #observations: readonly CompiledObservation[]
   readonly #options: HostRunOptions
   readonly #teller: Teller
-  readonly #world = new World()
+  readonly #world: World
   #apply: Apply | undefined
   /** What earlier runs left to be done. */
   #left: readonly Due[] = []
@@ -51,6 +55,7 @@ export class HostRun {
     this.#tasks = tasks.filter((compiled) => !isObservation(compiled))
     this.#observations = tasks.filter(isObservation)
     this.#options = options
+    this.#world = new World(new Telling(options.seal ?? passingSeal))
     this.#teller = new Teller(options.play, host.name, tasks.length, options.emit)
   }
 

@@ -3,6 +3,7 @@
 import type { AnyResource } from '../dsl/resource.ts'
 import type { Result } from '../probe/batch.ts'
 import type { As, Step } from './host.ts'
+import type { Telling } from './sensitive.ts'
 import { disturbs } from './touch.ts'
 
 export interface Entry {
@@ -15,6 +16,12 @@ export interface Entry {
 
 export class World {
   readonly #entries = new Map<string, Entry>()
+  /** What may be told of its values. */
+  readonly telling: Telling
+
+  constructor(telling: Telling) {
+    this.telling = telling
+  }
 
   /** Takes what was read. */
   learn(resource: AnyResource, as: As, result: Result<unknown>): void {
@@ -54,7 +61,7 @@ export class World {
   }
 
   copy(): World {
-    const copy = new World()
+    const copy = new World(this.telling)
     for (const [key, entry] of this.#entries) copy.#entries.set(key, { ...entry })
     return copy
   }

@@ -11,13 +11,20 @@ import { mode as parseMode, type Mode } from '../dsl/units.ts'
 import { isProblem } from '../dsl/variable.ts'
 import { Failure } from '../errors/failure.ts'
 import { bytesOf, type Content, contentOf, type FileState, fileState, inlineLimit, type Owned } from '../probe/file.ts'
+import { isSecret, reveal, type Secret } from '../shell/secret.ts'
 import { writeFile } from './file-write.ts'
 import { ownersLooked, unknownOwners } from './owners.ts'
 
 /** A file whose content is not said yet. */
 export interface FileStart {
-  /** The content, byte for byte. */
-  content(content: string | Uint8Array): File
+  /**
+   * The content, byte for byte. A file with a secret is `0600` where it is new; a mode by which others may read it is told before any
+   * connection, and refused in the plan where the file has it already. Nothing of its content is told, before or after.
+   *
+   * @example
+   * file('/root/.my.cnf').content(secret.text`[client]\npassword=${secret.env('DB_PASSWORD')}\n`)
+   */
+  content(content: string | Uint8Array | Secret): File
   /**
    * The content that a function makes of some data.
    *
@@ -57,7 +64,7 @@ export function file(path: string): FileStart {
 export class File extends Task implements FileStart {
   readonly module = 'file'
   readonly id: string
-  readonly bytes: Uint8Array | undefined
+  readonly said: Uint8Array | Secret | undefined
   readonly local: string | undefined
   readonly isAbsent: boolean = false
   readonly owned: Partial<Owned> = {}
@@ -70,8 +77,8 @@ export class File extends Task implements FileStart {
     if (problem) return this.wrong(`file: ${problem}`)
   }
 
-  content(content: string | Uint8Array): File {
-    return this.says({ bytes: Buffer.from(content), local: undefined })
+  content(content: string | Uint8Array | Secret): File {
+    return this.says({ said: isSecret(content) ? content : Buffer.from(content), local: undefined })
   }
 
   template<D>(template: (data: D) => string, data: D): File {
@@ -80,7 +87,7 @@ export class File extends Task implements FileStart {
 
   source(path: string): File {
     const here = Origin.here().place?.file
-    return this.says({ local: isAbsolute(path) || !here ? path : join(localDirname(here), path), bytes: undefined })
+    return this.says({ local: isAbsolute(path) || !here ? path : join(localDirname(here), path), said: undefined })
   }
 
   absent(): File {
@@ -101,44 +108,59 @@ export class File extends Task implements FileStart {
   }
 
   override supplied(contents: ReadonlyMap<string, Uint8Array>): this {
-    return this.with<File>({ bytes: contents.get(this.local!) })
+    return this.with<File>({ said: contents.get(this.local!) })
   }
 
   override get unfinished() {
-    const says = this.bytes || this.local !== undefined || this.isAbsent || Object.keys(this.owned).length > 0
+    const says = this.said || this.local !== undefined || this.isAbsent || Object.keys(this.owned).length > 0
     return says ? undefined : `file ${this.id} says nothing: give it a content, a mode, an owner, or .absent()`
   }
 
   get wishes(): readonly Wish[] {
-    const place = fileAt(this.id, this.bytes)
+    const bytes = isSecret(this.said) ? Buffer.from(reveal(this.said)) : this.said
+    const place = fileAt(this.id, bytes, { sensitive: isSecret(this.said) })
     if (this.isAbsent) return [want(place, (now) => absentFile(this.id, now), { whole: { type: 'absent' } })]
-    const content = this.bytes && tellContent(this.bytes)
+    const content = bytes && tellContent(bytes)
     const whole = content && { content, ...this.owned }
-    const desired = (now: FileState, as: Identity) => asWished(this.id, content, this.owned, now, as)
+    const mode = isSecret(this.said) ? '0600' : '0644'
+    const desired = (now: FileState, as: Identity) => asWished(this.id, content, this.owned, now, as, mode)
     return [look(directoryOf(this.id)), ...ownersLooked(this.owned), want(place, desired, { whole })]
   }
 
   override judge(reading: Reading): readonly Verdict[] {
-    return this.isAbsent ? [] : [...needsDirectory(this.id, reading), ...unknownOwners(this.owned, reading)]
+    const needs = this.isAbsent ? [] : [...needsDirectory(this.id, reading), ...unknownOwners(this.owned, reading)]
+    return isSecret(this.said) ? [...needs, ...openToOthers(this.id, reading.desired(fileAt(this.id)))] : needs
   }
 
   private says(fields: Partial<File>): File {
     const next = this.with<File>(fields)
-    const both = next.isAbsent && (next.bytes || next.local !== undefined || Object.keys(next.owned).length > 0)
-    return next.wrong(both ? `file ${this.id} cannot be absent and have a content, mode or owner` : undefined)
+    const both = next.isAbsent && (next.said || next.local !== undefined || Object.keys(next.owned).length > 0)
+    const opened = opens(next) && !opens(this)
+    return next
+      .wrong(both ? `file ${this.id} cannot be absent and have a content, mode or owner` : undefined)
+      .wrong(
+        opened ? `file ${this.id} holds a secret, and its mode ${next.owned.mode} lets others read it` : undefined,
+        closeHint,
+      )
   }
 }
 
 /**
  * What is at a path: the whole of a file, directory or link. Contents of more than 256 KiB are told by their digest;
- * to write those, their bytes must be given.
+ * to write those, their bytes must be given. A sensitive one holds a secret: what is in it, or was, is told to nobody.
  */
-export function fileAt(path: string, bytes?: Uint8Array): Resource<FileState> {
+export function fileAt(
+  path: string,
+  bytes?: Uint8Array,
+  { sensitive = false }: { readonly sensitive?: boolean } = {},
+): Resource<FileState> {
   return {
     key: `file:${path}`,
+    ...(sensitive && { sensitive }),
     read: fileState(path),
     write: (to, from) => writeFile(path, to, from, bytes),
     show: showFile,
+    showPlain: (value) => ('mode' in value ? `${value.mode} ${value.owner}:${value.group}` : undefined),
     text: (value) => (value.type === 'file' && 'text' in value.content ? value.content.text : undefined),
     fresh: { type: 'absent' },
   }
@@ -169,6 +191,22 @@ export function tellContent(bytes: Uint8Array): Content {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length }
 }
 
+const closeHint = "Say '0600', or '0640' with a group."
+
+function opens({ said, owned }: File): boolean {
+  return isSecret(said) && owned.mode !== undefined && isOpen(owned.mode)
+}
+
+function isOpen(mode: string): boolean {
+  return (Number.parseInt(mode, 8) & 0o4) !== 0
+}
+
+/** Refuses a file that holds a secret and that everybody may read. */
+export function openToOthers(path: string, state: FileState): readonly Verdict[] {
+  if (state.type !== 'file' || !isOpen(state.mode)) return []
+  return [refuse(`${path} is to hold a secret, and its mode ${state.mode} lets others read it.`, closeHint)]
+}
+
 /** What cannot be the name of a user or a group. */
 export function ownerProblem(...names: readonly string[]): string | undefined {
   // oxlint-disable-next-line no-control-regex -- they would end a line of the user database
@@ -182,6 +220,7 @@ function asWished(
   owned: Partial<Owned>,
   now: FileState,
   as: Identity,
+  newMode: string,
 ): FileState {
   if (now.type === 'directory' || now.type === 'other') throw inTheWay(path, now)
   if (now.type === 'file') return { ...now, ...owned, content: content ?? now.content }
@@ -189,7 +228,7 @@ function asWished(
     const seen = now.type === 'link' ? `is a link to ${now.target}` : 'does not exist'
     throw new Failure('E_REFUSED', `${path} ${seen}, and the task does not say its content.`)
   }
-  return { type: 'file', content, mode: '0644', owner: as.user, group: as.group, ...owned }
+  return { type: 'file', content, mode: newMode, owner: as.user, group: as.group, ...owned }
 }
 
 function absentFile(path: string, now: FileState): FileState {

@@ -65,13 +65,13 @@ const forms: readonly RegExp[] = [
  * private keys; what crypt(3) makes of a password. What it does not know, it cannot cover.
  */
 export function withoutSecrets(text: string): string {
-  return withoutForms(withoutKnown(text))
+  return withoutForms(withoutKnownSecrets(text))
 }
 
 let known: { readonly version: number; readonly finder: SecretFinder | undefined } = { version: 0, finder: undefined }
 
-/** A text without the secrets whose values are known. */
-function withoutKnown(text: string): string {
+/** A text without the secrets whose values are known: for what a person asked for, word by word. */
+export function withoutKnownSecrets(text: string): string {
   if (known.version !== secretsVersion()) {
     const { version, values } = secretValues()
     known = { version, finder: new SecretFinder(values) }

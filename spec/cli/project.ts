@@ -25,7 +25,11 @@ export interface Project {
   /** What a command line says and returns, in a process that stands already: a start costs more than most commands. */
   readonly play: (args: readonly string[], env?: Environment) => Promise<Ended>
   /** The real bin, for what only a process of its own can show: how it starts and ends, its streams, signals. */
-  readonly bin: (args: readonly string[], onOutput?: (text: string, pid: number) => void) => Promise<Ended>
+  readonly bin: (
+    args: readonly string[],
+    onOutput?: (text: string, pid: number) => void,
+    env?: Environment,
+  ) => Promise<Ended>
 }
 
 type Environment = Readonly<Record<string, string>>
@@ -95,7 +99,7 @@ export function project(files: Readonly<Record<string, string>> = {}): Project {
     folder,
     write,
     play: (args, env = {}) => say(folder, args, env),
-    bin: (args, onOutput = () => {}) => run(folder, args, onOutput),
+    bin: (args, onOutput = () => {}, env = {}) => run(folder, args, onOutput, env),
   }
 }
 
@@ -129,10 +133,15 @@ function say(cwd: string, args: readonly string[], env: Environment): Promise<En
   })
 }
 
-function run(cwd: string, args: readonly string[], onOutput: (text: string, pid: number) => void): Promise<Ended> {
+function run(
+  cwd: string,
+  args: readonly string[],
+  onOutput: (text: string, pid: number) => void,
+  env: Environment,
+): Promise<Ended> {
   const child = spawn(process.execPath, [binPath, ...args], {
     cwd,
-    env: { PATH, HOME, ...stateIn(cwd) },
+    env: { PATH, HOME, ...stateIn(cwd), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let [stdout, stderr] = ['', '']

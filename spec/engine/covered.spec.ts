@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Task } from '../../dsl/task.ts'
 import { block, file, haproxyConfig, haproxyFrontend, line, phpSession, redisConfig, wpConfig } from '../../index.ts'
+import { withSecretsCovered } from '../../engine/covered.ts'
 import { fileAt } from '../../modules/file.ts'
 import { haproxyFile } from '../../modules/haproxy-file.ts'
 import { iniFile } from '../../modules/php/php-ini.ts'
@@ -120,5 +121,39 @@ describe('a secret that is known by its form', () => {
     expect(changes).toMatchObject([
       { key: `file:${my}`, diff: { before: 'password = (secret)\n', after: 'password = (secret)\n' } },
     ])
+  })
+})
+
+describe('withSecretsCovered', () => {
+  it('covers every text, and leaves keys, places and what is no text', () => {
+    const value = {
+      key: 'line:token=abc',
+      place: { file: '/token=abc', line: 1, column: 1 },
+      texts: ['token=abc', { deep: 'token=abc' }],
+      none: undefined,
+      count: 3,
+    }
+    expect(withSecretsCovered(value)).toEqual({
+      ...value,
+      texts: ['token=(secret)', { deep: 'token=(secret)' }],
+    })
+  })
+
+  it('does not make what is made only where it is read', () => {
+    let made = 0
+    const info = {
+      get place() {
+        made++
+        return { file: 'token=abc', line: 1, column: 1 }
+      },
+      get title() {
+        made++
+        return 'token=abc'
+      },
+    }
+    const told = withSecretsCovered({ task: info })
+    expect(made).toBe(0)
+    expect([told.task.title, told.task.place.file, made]).toEqual(['token=(secret)', 'token=abc', 2])
+    expect(JSON.parse(JSON.stringify(told))).toMatchObject({ task: { title: 'token=(secret)' } })
   })
 })
