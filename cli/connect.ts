@@ -23,7 +23,7 @@ export interface ConnectorOptions {
   readonly lock?: HostLock | undefined
 }
 
-export interface HostLock extends Pick<Lock, 'holder' | 'wait'> {
+export interface HostLock extends Pick<Lock, 'holder' | 'wait' | 'signal'> {
   /** Told of a host on which another run works, for whose end this one waits. */
   readonly waiting: (host: string, whose: LockedBy) => void
 }

@@ -56,16 +56,21 @@ export async function perform(what: Performance, options: PerformOptions): Promi
   const { prepared, header, limit, tags, skipTags } = what
   await fetchSecrets(prepared.aimed)
   const check = header === undefined
+  const interruption = new AbortController()
   const lock = header && {
     holder: holderOf(what.title, header.id),
     wait: options.waitForLock ?? 0,
+    signal: interruption.signal,
     waiting: (host: string, { holder, since }: LockedBy) => tell({ type: 'host-waiting', host, holder, since }),
   }
   const connect = await connector({ connection: options, inventory: prepared.inventory.name, keep: !check, lock })
   const journal = header && openJournal(header, new Recorder(projectSeal))
   const report = options.output === 'json' ? jsonReport() : await textReport(what, options)
   const stop = stopping({
-    first: report.stopping,
+    first: () => {
+      report.stopping()
+      interruption.abort()
+    },
     second: () => {
       report.close()
       const go = header ? `play resume ${header.id}` : 'the same command'

@@ -36,6 +36,8 @@ export interface Lock {
   readonly wait: number
   /** Told when another has it, and this one waits. */
   readonly waiting?: ((whose: LockedBy) => void) | undefined
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a host says of who has its lock; undefined where it does not know. */

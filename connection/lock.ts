@@ -86,6 +86,11 @@ export function lockFailure(answer: Answer): Failure | undefined {
   })
 }
 
+/** What becomes of a session that waits no more. */
+export function stoppedFailure(): Failure {
+  return new Failure('E_LOCKED', 'The run was stopped while it waited for another one to end on this host.')
+}
+
 /** Three lines: the process, since when, who. */
 function lockedBy({ stdout }: Answer): LockedBy {
   const [process = '', since = '', holder = ''] = stdout.toString().split('\n')
@@ -97,7 +102,7 @@ function refusal(whose: LockedBy): Failure {
   const there =
     process === undefined
       ? ''
-      : ` It is process ${process} on the host: \`ps -f --ppid ${process}\` there shows what it does, and \`kill ${process}\` ends it, after the script in hand, where its controller is gone.`
+      : ` It is process ${process} on the host: \`ps -f --ppid ${process}\` shows there what it does. Where nobody is at it any more, \`kill ${process}\` ends it, after the script in hand.`
   return new Failure('E_LOCKED', `Another run works on this host${told(whose)}.`, {
     hint: `Wait for its end with --wait-for-lock 5m.${there}`,
   })

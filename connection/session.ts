@@ -5,7 +5,7 @@ import { Failure } from '../errors/failure.ts'
 import { becomeFailure, type Becoming, becoming, refusedFailure } from './become.ts'
 import type { Answer, Channel, Lock, OpenOptions, Request, Session, Spawn, Traffic } from './connection.ts'
 import { AnswerReader, frame, Garbled, wholeSeconds } from './frames.ts'
-import { lockFailure, waitsFor } from './lock.ts'
+import { lockFailure, stoppedFailure, waitsFor } from './lock.ts'
 import { graceSeconds, programCommand } from './program.ts'
 
 /** Seconds until the program must be there, logging in as another user included, and again for the greet script. */
@@ -94,6 +94,15 @@ class Host {
   /** Waits for the marker, the lock, and the output of the greet script. */
   async greeted(withScript: boolean, lock: Lock | undefined): Promise<Buffer> {
     let locking: Promise<Answer> | undefined
+    const stop = () => this.#lose(stoppedFailure())
+    const isInterim = (answer: Answer) => {
+      const whose = waitsFor(answer)
+      if (!whose) return false
+      lock?.waiting?.(whose)
+      if (lock?.signal?.aborted) stop()
+      else lock?.signal?.addEventListener('abort', stop)
+      return true
+    }
     let script: Promise<Answer> | undefined
     const marker = new Promise<void>((resolve, reject) => {
       this.#greeted = { resolve, reject }
@@ -101,12 +110,12 @@ class Host {
       const late = () => this.#lose(this.#notGreeted(`did not greet within ${greetingDeadline} s`, undefined))
       this.#timer = setTimeout(late, greetingDeadline * 1000)
       // Asked for before the marker, since the answers may be in the same chunk.
-      if (lock) locking = this.#expect(0, lock.wait * slowestTick + greetingDeadline, 0, waitsBy(lock))
+      if (lock) locking = this.#expect(0, lock.wait * slowestTick + greetingDeadline, 0, isInterim)
       if (withScript) script = this.#expect(0, greetingDeadline, 0)
       for (const each of [locking, script]) each?.catch(() => {})
     })
     await marker
-    const locked = await locking
+    const locked = await locking?.finally(() => lock?.signal?.removeEventListener('abort', stop))
     const refusal = locked && lockFailure(locked)
     if (refusal) {
       this.#lose(refusal)
@@ -270,15 +279,6 @@ class Host {
 
 function never(): boolean {
   return false
-}
-
-/** Tells that it waits, where an answer says so. */
-function waitsBy(lock: Lock): (answer: Answer) => boolean {
-  return (answer) => {
-    const whose = waitsFor(answer)
-    if (whose) lock.waiting?.(whose)
-    return whose !== undefined
-  }
 }
 
 function lastLines(text: string): string {

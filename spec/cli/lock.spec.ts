@@ -78,6 +78,32 @@ describe('a host on which another run works', () => {
   })
 })
 
+it('is waited for no more after Ctrl-C', async () => {
+  const made = project(files)
+  await other(made)
+  let told = false
+  const args = [
+    'run',
+    'out',
+    '-l',
+    'here',
+    '-e',
+    `domain=${made.folder}/out`,
+    '--wait-for-lock',
+    '1m',
+    '--output',
+    'json',
+  ]
+  const ended = await made.bin(args, (text, pid) => {
+    if (told || !text.includes('"type":"host-waiting"')) return
+    told = true
+    process.kill(pid, 'SIGINT')
+  })
+  expect(ended.status).toBe(130)
+  expect(ended.stdout).toContain('was stopped while it waited')
+  expect(existsSync(join(made.folder, 'out8'))).toBe(false)
+})
+
 it('is held by a run that says who and what it is, once for a host with two names', async () => {
   const { folder, play } = project(files)
   const { status, stdout } = await play(['run', 'out', '-e', `domain=${folder}/out`])

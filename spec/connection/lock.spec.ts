@@ -82,6 +82,15 @@ describe.each(shells)('the lock under $title', ({ name, there }) => {
     expect(performance.now() - begun).toBeGreaterThan(1000)
   })
 
+  it.runIf(there)('is waited for until somebody stops it', async () => {
+    await open(alice)
+    const stopped = new AbortController()
+    const lock = { ...bob, wait: 20, waiting: () => stopped.abort(), signal: stopped.signal }
+    const expected = { code: 'E_LOCKED', message: expect.stringContaining('was stopped while it waited') }
+    expect(await failure(controller().open({ lock, greet: 'echo' }))).toMatchObject(expected)
+    expect(await failure(controller().open({ lock, greet: 'echo' }))).toMatchObject(expected)
+  })
+
   it.runIf(there)('is gone when the session is closed, and its file stays', async () => {
     const session = await open(alice)
     expect(isFree()).toBe(false)
@@ -195,7 +204,8 @@ describe.each(shells)('the lock under $title', ({ name, there }) => {
     const path = join(folder.lock, 'lock')
     const ended = spawnSync('true').pid
     writeFileSync(path, `${ended}\n${alice.holder}\n`)
-    const other = spawn('flock', ['-n', path, 'sleep', '30'], { detached: true, stdio: 'ignore' })
+    // It waits, since whoever asks below whether the lock is free has it for a moment.
+    const other = spawn('flock', [path, 'sleep', '30'], { detached: true, stdio: 'ignore' })
     await until(() => !isFree())
     expect(await failure(open(alice))).toMatchObject({
       message: 'Another run works on this host.',
