@@ -2,9 +2,9 @@
 
 import { hostname, userInfo } from 'node:os'
 
-/** `alice@laptop, play coaching-fleet (run 2026-11-23T14-02-7f3a)`. */
+/** `alice@laptop, process 4711, play coaching-fleet (run 2026-11-23T14-02-31-508)`: no other run is told alike. */
 export function holderOf(play: string, run: string): string {
-  return `${userName()}@${hostname()}, play ${play} (run ${run})`
+  return `${userName()}@${hostname()}, process ${process.pid}, play ${play} (run ${run})`
 }
 
 /** A container often runs as a number without a name. */

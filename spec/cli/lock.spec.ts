@@ -109,8 +109,9 @@ it('is held by a run that says who and what it is, once for a host with two name
   const { status, stdout } = await play(['run', 'out', '-e', `domain=${folder}/out`])
   expect(status, stdout).toBe(0)
   const [, holder] = readFileSync(join(folder, '.lock/lock'), 'utf8').split('\n')
-  const run = /^(.*), play out \(run \d{4}-\d\d-\d\dT\d\d-\d\d-[0-9a-f]{4}\)$/.exec(holder!)
-  expect(run?.[1]).toBe(`${userInfo().username}@${hostname()}`)
+  const [, who, id] = /^(.*), process \d+, play out \(run (.*)\)$/.exec(holder!) ?? []
+  expect(who).toBe(`${userInfo().username}@${hostname()}`)
+  expect(existsSync(join(folder, '.play/runs', id!))).toBe(true)
 })
 
 it('takes durations only', async () => {
