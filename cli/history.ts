@@ -36,8 +36,8 @@ function rowOf(id: string): Row {
     return { id, what: '', hosts: '', how: error.message, isBad: true }
   }
   const { header, finished } = record
-  const { kind, of, play, inventory } = header
-  const words = [kind, kind === 'undo' || kind === 'resume' ? `of ${of}` : '', nameOf(play)]
+  const { kind, of, resumes, play, inventory } = header
+  const words = [kind, kind === 'undo' ? `of ${of}` : '', nameOf(play), resumes === undefined ? '' : `after ${resumes}`]
   const ends = [...hostEnds(record).values()]
   const told = (['ok', 'changed', 'failed', 'unreachable', 'unfinished', 'skipped'] as const).flatMap((end) => {
     const n = ends.filter((each) => each === end).length

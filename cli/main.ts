@@ -78,7 +78,14 @@ function commands(ended: (status: ExitStatus) => void): Command {
   withOutput(withForks(withChoice(withConnection(withInventory(add('plan <play>', 'what a run would do'))))))
     .option('-D, --diff', 'show texts that change by their lines')
     .option('--exit-code', 'end with status 10 where changes are pending')
+    .option('-o, --out <file>', 'write the plan into a file, for `play apply`')
     .action(async (play, options) => ended(await (await import('./plan.ts')).plan(play, options)))
+  withOutput(
+    withForks(withLock(withConnection(add('apply <file>', 'do exactly what a plan of `play plan --out` says')))),
+  )
+    .option('-D, --diff', 'show texts that change by their lines')
+    .option('--rest', 'without asking: all but what is refused, because the host has moved since')
+    .action(async (file, options) => ended(await (await import('./apply.ts')).apply(file, options)))
   withOutput(withForks(withLock(withConnection(add('undo <run>', 'turn a run round: shown first, then done')))))
     .option('-l, --limit <pattern>', 'only these hosts of the run')
     .option('--task <title>', 'only this task of the run; repeatable', several, [])
@@ -92,7 +99,7 @@ function commands(ended: (status: ExitStatus) => void): Command {
   add('history', 'the runs of this project')
     .option('-n, --last <number>', 'so many of them', positive, 20)
     .action(async (options) => ended((await import('./history.ts')).history(options)))
-  withOutput(add('show <run>', 'what a run came to'))
+  withOutput(add('show <run>', 'what a run came to; or a plan, by its file'))
     .option('-D, --diff', 'show texts that change by their lines')
     .action(async (name, options) => ended(await (await import('./show.ts')).show(name, options)))
   withInventory(add('list [play]', 'plays and hosts; or the tasks of a play')).action(async (play, options) =>

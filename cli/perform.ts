@@ -39,6 +39,8 @@ export interface Performance extends Pick<FleetOptions, 'mandate' | 'planned'> {
   readonly skipTags: readonly string[]
   /** What is told before anything else. */
   readonly first?: readonly Event[]
+  /** Nothing is told of it: it is asked only for what comes back. */
+  readonly quiet?: boolean
   /** The command that goes on with what is left. */
   readonly again: ((hosts: readonly string[]) => string) | undefined
 }
@@ -65,7 +67,7 @@ export async function perform(what: Performance, options: PerformOptions): Promi
   }
   const connect = await connector({ connection: options, inventory: prepared.inventory.name, keep: !check, lock })
   const journal = header && openJournal(header, new Recorder(projectSeal))
-  const report = options.output === 'json' ? jsonReport() : await textReport(what, options)
+  const report = what.quiet ? noReport : options.output === 'json' ? jsonReport() : await textReport(what, options)
   const stop = stopping({
     first: () => {
       report.stopping()
@@ -147,9 +149,11 @@ interface Report {
   readonly finish: () => void
 }
 
+const nothing = () => {}
+const noReport: Report = { emit: nothing, stopping: nothing, close: nothing, finish: nothing }
+
 function jsonReport(): Report {
-  const nothing = () => {}
-  return { emit: (event) => out(jsonLine(event, eventVersion)), stopping: nothing, close: nothing, finish: nothing }
+  return { ...noReport, emit: (event) => out(jsonLine(event, eventVersion)) }
 }
 
 async function textReport({ again, header }: Performance, options: PerformOptions): Promise<Report> {

@@ -5,6 +5,7 @@ import { resuming } from '../engine/resumed.ts'
 import { Failure } from '../errors/failure.ts'
 import type { ExitStatus } from './exit.ts'
 import type { PerformOptions } from './perform.ts'
+import { apply } from './apply.ts'
 import { run } from './run.ts'
 import { undo } from './undo.ts'
 
@@ -20,14 +21,16 @@ export async function resume(name: string, options: PerformOptions): Promise<Exi
   // What is turned round already is found as it was.
   if (header.kind === 'undo')
     return undo(header.of!, { ...options, ...header.options, task: [], yes: true, rest: true })
+  const resumed = { run: header.id, mandate: resuming(chain(record)) }
+  if (header.kind === 'apply') return apply(header.of!, { ...options, rest: true }, resumed)
   const inventory = header.inventory === undefined ? {} : { inventory: header.inventory }
   const { limit, ...choice } = header.options
   const all = { ...options, ...inventory, ...choice, ...(limit !== undefined && { limit }) }
-  return run(header.play, all, { of: header.id, mandate: resuming(chain(record)) })
+  return run(header.play, all, resumed)
 }
 
 /** The run, and those that it went on with itself. */
 function chain(record: RunRecord): readonly RunRecord[] {
-  const { kind, of } = record.header
-  return kind === 'resume' ? [...chain(readRun(of!)), record] : [record]
+  const { resumes } = record.header
+  return resumes === undefined ? [record] : [...chain(readRun(resumes)), record]
 }

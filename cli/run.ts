@@ -9,7 +9,7 @@ import { playsOf } from './load.ts'
 import type { ChoiceOptions, InventoryOptions, LeftKind } from './options.ts'
 import { leftHosts } from './left-hosts.ts'
 import { type PerformOptions, type Performance, perform } from './perform.ts'
-import { prepare } from './prepare.ts'
+import { type Prepared, prepare } from './prepare.ts'
 import { runName } from './run-files.ts'
 
 export interface RunOptions extends InventoryOptions, ChoiceOptions, PerformOptions {
@@ -22,7 +22,7 @@ export interface RunOptions extends InventoryOptions, ChoiceOptions, PerformOpti
 
 /** What a run goes on with. */
 export interface Resumed {
-  readonly of: string
+  readonly run: string
   readonly mandate: (at: At) => Mandate
 }
 
@@ -30,28 +30,38 @@ export interface Resumed {
 export async function run(name: string, given: RunOptions, resumed?: Resumed): Promise<ExitStatus> {
   const options = given.only ? { ...given, limit: leftHosts(name, given).join(',') } : given
   const prepared = await prepare(name, options)
+  const header = options.check ? undefined : headerOf(prepared.play.file, options, resumed)
+  const performance = performanceOf(name, prepared, options, header)
+  const { status, pending } = await perform({ ...performance, ...(resumed && { mandate: resumed.mandate }) }, options)
+  return status === exitStatus.fine && options.exitCode && pending ? exitStatus.pending : status
+}
+
+/** A run as it was asked for, or a plan where there is no header. */
+export function performanceOf(
+  name: string,
+  prepared: Prepared,
+  options: RunOptions,
+  header: RunHeader | undefined,
+): Performance {
   const { limit, tags, skipTags } = options
-  const performance: Performance = {
+  return {
     prepared: { ...prepared, plays: playsOf(prepared.play.plays) },
     title: prepared.play.name,
-    header: options.check ? undefined : headerOf(relative(process.cwd(), prepared.play.file), options, resumed),
+    header,
     limit,
     tags,
     skipTags,
-    again: (hosts) => againCommand(name, hosts, options),
-    ...(resumed && { mandate: resumed.mandate }),
+    again: (hosts) => againCommand(name, hosts, options, header === undefined),
   }
-  const { status, pending } = await perform(performance, options)
-  return status === exitStatus.fine && options.exitCode && pending ? exitStatus.pending : status
 }
 
 function headerOf(play: string, options: RunOptions, resumed: Resumed | undefined): RunHeader {
   const { inventory, limit, tags, skipTags, extraVars } = options
   return {
     id: runName(),
-    kind: resumed ? 'resume' : 'run',
-    of: resumed?.of,
-    play,
+    kind: 'run',
+    resumes: resumed?.run,
+    play: relative(process.cwd(), play),
     inventory,
     options: { limit, tags, skipTags, extraVars },
     started: new Date().toISOString(),
@@ -59,10 +69,10 @@ function headerOf(play: string, options: RunOptions, resumed: Resumed | undefine
 }
 
 /** The same command for what is left. */
-function againCommand(name: string, hosts: readonly string[], options: RunOptions): string {
+function againCommand(name: string, hosts: readonly string[], options: RunOptions, isPlan: boolean): string {
   const words = [
     'play',
-    options.check ? 'plan' : 'run',
+    isPlan ? 'plan' : 'run',
     name,
     ...(options.inventory === undefined ? [] : ['-i', options.inventory]),
     '--limit',

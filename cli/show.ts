@@ -1,9 +1,11 @@
-/** `play show RUN`: what a run came to, told again from its record. */
+/** `play show RUN`: what a run came to, told again from its record; `play show FILE`: what a plan says. */
 
-import { eventVersion } from '../engine/events.ts'
+import { existsSync, statSync } from 'node:fs'
+import { type Event, eventVersion } from '../engine/events.ts'
 import { readRun } from '../engine/history.ts'
 import { jsonLine } from '../report/json.ts'
 import { textReport } from '../report/text.ts'
+import { readPlan } from './apply.ts'
 import { type ExitStatus, exitStatus } from './exit.ts'
 import type { OutputOptions } from './options.ts'
 import { out, pageOptions } from './terminal.ts'
@@ -14,18 +16,36 @@ export interface ShowOptions extends OutputOptions {
 
 /** @throws Failure E_RUN_NOT_FOUND */
 export async function show(name: string, options: ShowOptions): Promise<ExitStatus> {
+  if (existsSync(name) && statSync(name).isFile()) return showPlan(name, options)
   const { header, events, moves, finished } = readRun(name)
-  if (options.output === 'json') {
-    for (const event of events) out(jsonLine(event, eventVersion))
-    return exitStatus.fine
-  }
-  const diff = options.diff ? (await import('../report/diff.ts')).unifiedDiff : undefined
-  out(`${header.id}, begun ${header.started}\n`)
-  out(textReport(events, { ...pageOptions(), diff, again: undefined, undo: `play undo ${header.id}` }))
+  const undo = finished ? `play undo ${header.id}` : undefined
+  await tell(`${header.id}, begun ${header.started}`, events, undo, options)
+  if (options.output === 'json') return exitStatus.fine
   if (finished && !finished.interrupted) return exitStatus.fine
   const open = moves.filter(({ end }) => end === 'open')
   out('\nThe run did not come to its end.\n')
   for (const { host, label, task } of open) out(`  not known how it ended: ${label} on ${host}, by ${task.title}\n`)
   out(`  go on: play resume ${header.id}\n`)
   return exitStatus.fine
+}
+
+/** @throws Failure E_PLAN_FILE */
+async function showPlan(path: string, options: ShowOptions): Promise<ExitStatus> {
+  const { made, events } = readPlan(path)
+  await tell(`${path}, made ${made}`, events, undefined, options)
+  return exitStatus.fine
+}
+
+async function tell(
+  head: string,
+  events: readonly Event[],
+  undo: string | undefined,
+  { output, diff: wantsDiff }: ShowOptions,
+): Promise<void> {
+  if (output === 'json') {
+    for (const event of events) out(jsonLine(event, eventVersion))
+    return
+  }
+  const diff = wantsDiff ? (await import('../report/diff.ts')).unifiedDiff : undefined
+  out(`${head}\n${textReport(events, { ...pageOptions(), diff, again: undefined, undo })}`)
 }

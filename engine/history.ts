@@ -158,5 +158,5 @@ function recordOf(id: string, lines: readonly JournalLine[]): RunRecord {
 }
 
 function isEvent(line: JournalLine): line is Event {
-  return line.type !== 'run' && line.type !== 'host' && line.type !== 'moves' && line.type !== 'ends'
+  return !['run', 'host', 'planned', 'moves', 'ends'].includes(line.type)
 }

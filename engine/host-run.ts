@@ -72,7 +72,9 @@ export class HostRun {
     const how = { left: this.#left, mandate: this.#options.mandate }
     const planned = await knowing(() => plan(this.#tasks, this.#world.copy(), this.#facts, how))
     if (this.#options.check) return this.#tellPlan(planned)
-    return planned.isRefused ? this.#refuse(planned) : this.#do()
+    if (planned.isRefused) return this.#refuse(planned)
+    this.#options.journal?.planned(planned)
+    return this.#do()
   }
 
   /** Whether there is something to observe when all hosts have reacted. */

@@ -12,6 +12,8 @@ import type { Event, TaskInfo } from './events.ts'
 import type { Step } from './host.ts'
 import { keeping } from './kept.ts'
 import type { StepRecord } from './record.ts'
+import type { Plan } from './plan.ts'
+import { type PlannedTask, plannedTask } from './plan-file.ts'
 import type { Recorded, Recorder } from './recorded.ts'
 
 /** Version of the form of a journal. A reader refuses others. */
@@ -20,9 +22,11 @@ export const journalVersion = 1
 /** What a run was told to do: enough to do it again, or to turn it round. */
 export interface RunHeader {
   readonly id: string
-  readonly kind: 'run' | 'apply' | 'resume' | 'undo'
-  /** The run that it resumes or turns round; the plan that it applies. */
+  readonly kind: 'run' | 'apply' | 'undo'
+  /** The run that it turns round; the path of the plan that it applies. */
   readonly of?: string | undefined
+  /** The run that it goes on with. */
+  readonly resumes?: string | undefined
   /** Path of the file of plays, from the folder that the run was started in. */
   readonly play: string
   /** What `-i` said; undefined for inventory/default.ts. */
@@ -70,6 +74,8 @@ export type JournalLine =
       readonly vars: Readonly<Record<string, unknown>>
       readonly facts: BaseFacts & Partial<DetailedFacts>
     })
+  /** What the tasks would move, as it was seen before anything was. */
+  | (At & { readonly type: 'planned'; readonly tasks: readonly PlannedTask[] })
   | (At & { readonly type: 'moves'; readonly moves: readonly Move[] })
   /** By the numbers of moves: how they ended, and what was seen then, where that is not what was written. */
   | (At & {
@@ -120,6 +126,15 @@ export class HostJournal {
   /** Says what the tasks were made from. */
   host({ groups, vars }: InventoryHost, facts: BaseFacts & Partial<DetailedFacts>): void {
     this.#journal.write({ type: 'host', ...this.#at, groups, vars, facts })
+  }
+
+  /** What the tasks would move, before any of them is begun. */
+  planned({ results, steps }: Plan): void {
+    const tasks = [...steps].flatMap(([compiled, mine]) => {
+      const result = results.get(compiled)!
+      return mine.length > 0 ? [plannedTask(this.#at, compiled, result, mine, this.#journal.recorder)] : []
+    })
+    if (tasks.length > 0) this.#journal.write({ type: 'planned', ...this.#at, tasks })
   }
 
   /** Before they are sent. */

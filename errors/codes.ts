@@ -15,6 +15,7 @@ export const codes = {
   E_OPTION: 'An option of the command line is wrong.',
   E_RUN_NOT_FOUND: 'There is no such run on record, or its record cannot be read.',
   E_SECRET: 'The value of a secret could not be had, or cannot be one.',
+  E_PLAN_FILE: 'The file is no plan that can be applied, or was applied already.',
   // Reaching: the host is unreachable.
   E_CONNECT: 'The host did not answer, or the connection broke.',
   E_CONNECTION_LOST: 'The connection broke in the middle of the work.',
