@@ -1,5 +1,6 @@
 /** The words of a play: its grammar and every module. */
 
+export { deadMansSwitch } from './dsl/dead-mans-switch.ts'
 export { configTest } from './dsl/guard.ts'
 export { handler } from './dsl/handler.ts'
 export { inventory } from './dsl/inventory.ts'

@@ -3,7 +3,7 @@
 import type { Handler } from '../dsl/handler.ts'
 import { labelOf, type AnyResource } from '../dsl/resource.ts'
 import { fleet } from '../engine/fleet.ts'
-import type { As, Host, Step, StepEnd } from '../engine/host.ts'
+import { type As, type Host, isMove, type Step, type StepEnd } from '../engine/host.ts'
 import { batch, type Result } from '../probe/batch.ts'
 import type { BaseFacts } from '../probe/facts.ts'
 import { failureOn } from '../report/failure.ts'
@@ -64,7 +64,7 @@ export async function explain(name: string, host: string, options: ExplainOption
 
 type Trip =
   | { readonly kind: 'ask'; readonly as: As; readonly resources: readonly AnyResource[] }
-  | { readonly kind: 'write'; readonly as: As; readonly steps: readonly Step[] }
+  | { readonly kind: 'write'; readonly as: As; readonly steps: readonly Step[]; readonly anew?: true }
   | { readonly kind: 'react'; readonly as: As; readonly handlers: readonly Handler[] }
 
 /** Answers questions by the host behind it, and takes every change for done: the engine goes on as if it were. */
@@ -100,7 +100,13 @@ class Listener implements Host {
 
   async apply(steps: readonly Step[], as: As): Promise<readonly StepEnd[]> {
     this.heard.push({ kind: 'write', as, steps })
-    for (const { resource, to } of steps) if (!resource.unprovable) this.#written.set(resource.key, to)
+    for (const step of steps)
+      if (isMove(step) && !step.resource.unprovable) this.#written.set(step.resource.key, step.to)
+    return steps.map(() => 'done')
+  }
+
+  async anew(steps: readonly Step[], as: As): Promise<readonly StepEnd[]> {
+    this.heard.push({ kind: 'write', as, steps, anew: true })
     return steps.map(() => 'done')
   }
 
@@ -147,7 +153,7 @@ function tripOn(page: Page, trip: Trip, due: Map<string, Told[]>, story: Story):
       return textOn(page, script.text, script.input)
     }
     case 'write': {
-      page.line(`  ${changed(`write${who}`)}`)
+      page.line(`  ${changed(`write${who}${trip.anew ? ', over a new login' : ''}`)}`)
       let last: Told | undefined
       for (const { resource, script } of trip.steps) {
         const tasks = due.get(resource.key) ?? []

@@ -2,11 +2,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { DeadMansSwitch } from '../dsl/dead-mans-switch.ts'
 import type { Handler } from '../dsl/handler.ts'
 import { labelOf } from '../dsl/resource.ts'
 import { seconds } from '../dsl/units.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
+import { Armed } from './armed.ts'
 import type { CompiledTask } from './compile.ts'
 import { decide, isUncertain } from './decide.ts'
 import { fulfils } from './fulfils.ts'
@@ -14,7 +16,7 @@ import { isLeft, testFailure, testStep, transactions, withPutBack } from './guar
 import { type As, type Host, isMove, type Step } from './host.ts'
 import { knowing } from './lazy-facts.ts'
 import type { Mandate } from './mandate.ts'
-import { isPending, type Pending, pendingReactions, recording } from './pending.ts'
+import { afterwards, isPending, type Pending, pendingReactions, recording } from './pending.ts'
 import { read } from './places.ts'
 import { changesOf, doneOf, type StepRecord, unknownOf } from './record.ts'
 import type { Telling } from './sensitive.ts'
@@ -40,6 +42,8 @@ export class Apply {
   #pending: StepRecord[] = []
   /** Handlers that this run has recorded on the host as due, by key. */
   readonly recorded = new Map<string, { readonly handler: Handler; readonly as: As }>()
+  /** Keys of handlers that have run already, inside a dead man's switch. */
+  readonly reacted = new Set<string>()
   /** The task in hand, for whoever must say where a host was lost. */
   current: CompiledTask | undefined
 
@@ -120,15 +124,50 @@ export class Apply {
       const change = decision.changes.find(({ key }) => key === step.resource.key)
       return { by: compiled, step, change, end: 'open' }
     })
+    const armed = armedFor(compiled, decision.steps)
     this.#records.set(compiled, [...this.#recordsOf(compiled), ...records.filter(({ step }) => isMove(step))])
     if (records.length > 0) this.#pending.push(...this.#recordings(compiled), ...this.#keepings(compiled, records))
+    if (armed) this.#pending.push(besides(compiled, armed.arm))
     // A task that a second attempt finds as desired was changed by the first.
     this.results.set(compiled, decided(decision, changesOf(this.#recordsOf(compiled))))
     this.#progress(compiled, 'plan')
     for (const record of records) this.#expect(record)
     if (!alone) return
+    if (armed) return this.#settle(compiled, armed)
     await this.#flush()
     if (compiled.task.keywords.retry) await this.#prove(decision.steps.map(({ resource }) => resource.key))
+  }
+
+  /** Inside a dead man's switch: what is done stays only where a new login confirms it. */
+  async #settle(compiled: CompiledTask, armed: Armed): Promise<void> {
+    const { as, info } = compiled
+    this.#pending.push(...armed.reactions.map((step) => besides(compiled, step)))
+    const lost = await this.#flush().then(() => undefined, lostBy)
+    const records = this.#recordsOf(compiled)
+    const isUndone = records.every(({ end }) => end === 'not run' || end === 'put back')
+    const settled = await armed.settle(this.#host, as, { failure: this.results.get(compiled)?.failure, isUndone, lost })
+    if (settled.kept) {
+      for (const due of armed.due) {
+        this.#teller.reaction(due, 'done')
+        this.recorded.delete(due.handler.key)
+        this.reacted.add(due.handler.key)
+      }
+      for (const step of armed.reactions) this.#world.shake(step, info.title)
+      const cleared = armed.reactions.flatMap(({ pending }) => pending?.cleared ?? [])
+      this.#world.learn(pendingReactions(as), as, { value: afterwards(this.#pendingOn(as), { cleared }) })
+      return
+    }
+    for (const record of settled.isPutBack ? records : []) this.#takeBack(record)
+    this.results.set(compiled, failed(settled.failure, doneOf(records)))
+    this.#journal?.end(records)
+    if (settled.lost) throw settled.lost
+  }
+
+  /** What was written is no more, or will not be. */
+  #takeBack(record: StepRecord): void {
+    if (record.end !== 'not run') record.end = 'put back'
+    this.#expected.delete(record.step.resource.key)
+    this.#world.doubt(record.step, record.by.info.title)
   }
 
   #expect(record: StepRecord): void {
@@ -149,14 +188,14 @@ export class Apply {
     )
     return due.map((handler) => {
       this.recorded.set(handler.key, { handler, as })
-      return { by: compiled, step: recording(handler, as, info.title, new Date()), change: undefined, end: 'open' }
+      return besides(compiled, recording(handler, as, info.title, new Date()))
     })
   }
 
   /** Steps that keep on the host what the task replaces and only the host may have. */
   #keepings(by: CompiledTask, records: readonly StepRecord[]): readonly StepRecord[] {
     const moves = records.filter(({ step }) => isMove(step))
-    return (this.#journal?.keepings(moves) ?? []).map((step) => ({ by, step, change: undefined, end: 'open' }))
+    return (this.#journal?.keepings(moves) ?? []).map((step) => besides(by, step))
   }
 
   #pendingOn(as: As): Pending {
@@ -234,11 +273,7 @@ export class Apply {
     const seen = end === 'not run' ? (await this.#host.apply([test], by.as))[0]! : end
     if (!(seen instanceof Failure)) return
     if (!isLeft(seen)) {
-      for (const record of begun) {
-        record.end = 'put back'
-        this.#expected.delete(record.step.resource.key)
-        this.#world.doubt(record.step, record.by.info.title)
-      }
+      for (const record of begun) this.#takeBack(record)
     }
     const tasks = new Set([...begun.map((record) => record.by), last])
     const failure = testFailure(test, seen, tasks.size)
@@ -329,8 +364,25 @@ export class Apply {
 }
 
 /** A task whose scripts travel alone, so that its end is known before the next one's begin. */
-function standsAlone({ task: { keywords } }: CompiledTask): boolean {
-  return keywords.retry !== undefined || keywords.ignoreErrors || keywords.timeout !== undefined
+function standsAlone({ task }: CompiledTask): boolean {
+  const { retry, ignoreErrors, timeout } = task.keywords
+  return task instanceof DeadMansSwitch || retry !== undefined || ignoreErrors || timeout !== undefined
+}
+
+function armedFor(compiled: CompiledTask, steps: readonly Step[]): Armed | undefined {
+  const { task } = compiled
+  return task instanceof DeadMansSwitch && steps.length > 0 ? new Armed(compiled, task, steps, new Date()) : undefined
+}
+
+/** A step that is no change of the task's own. */
+function besides(by: CompiledTask, step: Step): StepRecord {
+  return { by, step, change: undefined, end: 'open' }
+}
+
+/** Why the host is lost. */
+function lostBy(error: unknown): Failure {
+  if (error instanceof Failure) return error
+  throw error
 }
 
 function notConverged({ resource, to }: Step, now: unknown, telling: Telling): Failure {

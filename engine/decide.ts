@@ -1,13 +1,14 @@
 /** Desired × now → changes, for one task; pure. */
 
 import { isDeepStrictEqual } from 'node:util'
+import { DeadMansSwitch } from '../dsl/dead-mans-switch.ts'
 import { type AnyResource, type Identity, labelOf, type Resource } from '../dsl/resource.ts'
 import type { Reading, Task, Verdict } from '../dsl/task.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import type { Change } from './events.ts'
-import { type GuardedStep, withTests } from './guarded.ts'
+import { type GuardedStep, putBack, withTests } from './guarded.ts'
 import type { Step } from './host.ts'
 import { FactWanted } from './lazy-facts.ts'
 import type { Telling } from './sensitive.ts'
@@ -67,6 +68,7 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
     moved = [...new Set([...judged].flatMap((place) => place.moved))]
     const refusal = verdicts.find((verdict) => verdict.kind === 'refuse')
     if (refusal) throw new Failure('E_REFUSED', refusal.reason, { hint: refusal.hint })
+    if (compiled.task instanceof DeadMansSwitch) refuseLasting(moves, verdicts)
     return {
       steps: withTests(moves),
       changes,
@@ -95,7 +97,13 @@ function given(result: ReturnType<typeof valueOf>): unknown {
 function step(resource: AnyResource, from: unknown, to: unknown, task: Task): Step {
   const script = resource.write?.(to, from)
   if (!script) throw new Failure('E_REFUSED', `${labelOf(resource)} can only be looked at, not changed.`)
-  return { resource, from, to, script, deadline: task.keywords.timeout ?? taskDeadline }
+  return { resource, from, to, script, deadline: deadlineOf(task) }
+}
+
+/** What is inside a dead man's switch must have ended when the host begins to put it back. */
+function deadlineOf(task: Task): number {
+  const { timeout = taskDeadline } = task.keywords
+  return task instanceof DeadMansSwitch ? Math.max(1, Math.min(timeout, task.seconds - 3)) : timeout
 }
 
 function changeOf(
@@ -135,6 +143,19 @@ function reading(values: ReadonlyMap<string, SeenPlace>, facts: Facts, judged: S
     desired: <T>(resource: Resource<T>) => get(resource).desired as T,
     changes: (resource) => !isDeepStrictEqual(get(resource).now, get(resource).desired),
     certain: (resource) => get(resource).moved.length === 0,
+  }
+}
+
+/** What a dead man's switch could not put back must not be inside. */
+function refuseLasting(moves: readonly GuardedStep[], verdicts: readonly Verdict[]): void {
+  const hint = 'Take the task out of the switch, where it is not what could lock you out.'
+  const lasting = verdicts.find((verdict) => verdict.kind === 'irreversible')
+  if (lasting && moves.length > 0)
+    throw new Failure('E_REFUSED', `The dead man's switch could not put it back: ${lasting.why}`, { hint })
+  for (const { step } of moves) {
+    if (step.resource.unprovable)
+      throw new Failure('E_REFUSED', `The dead man's switch could not put ${labelOf(step.resource)} back.`, { hint })
+    putBack(step)
   }
 }
 

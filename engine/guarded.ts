@@ -4,6 +4,7 @@ import type { Guard } from '../dsl/guard.ts'
 import { labelOf } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
 import { Probe } from '../probe/probe.ts'
+import type { Script } from '../shell/script.ts'
 import { testedOrUndone, testEnds } from '../shell/tested.ts'
 import { isMove, type Step } from './host.ts'
 import type { StepRecord } from './record.ts'
@@ -67,9 +68,9 @@ export function testStep(guard: Guard, guarded: readonly Step[]): Step {
 }
 
 /** The step turned round. Throws where that cannot be done, before anything is touched. */
-function putBack({ resource, from, to }: Step) {
+export function putBack({ resource, from, to }: Pick<Step, 'resource' | 'from' | 'to'>): Script {
   const script = resource.write?.(from, to)
-  if (!script) throw new Failure('E_REFUSED', `${labelOf(resource)} could not be put back after a failed test.`)
+  if (!script) throw new Failure('E_REFUSED', `${labelOf(resource)} could not be put back.`)
   return script
 }
 

@@ -1,5 +1,6 @@
 /** One play on one host: read, plan, apply, prove, react. */
 
+import { DeadMansSwitch } from '../dsl/dead-mans-switch.ts'
 import type { Facts } from '../probe/facts.ts'
 import { Apply } from './apply.ts'
 import type { CompiledTask } from './compile.ts'
@@ -158,9 +159,12 @@ export class HostRun {
    * The handlers of what was changed and proved. A task that failed later does not keep them back: the next run would find
    * nothing changed, and the reaction would be lost.
    */
-  #due({ results }: Apply) {
+  #due({ results, reacted }: Apply) {
     const changed = this.#tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
-    return dueHandlers(changed, this.#left)
+    // What is inside a dead man's switch has reacted there.
+    const due = changed.filter(({ task }) => !(task instanceof DeadMansSwitch))
+    const left = this.#left.filter(({ handler }) => !reacted.has(handler.key))
+    return dueHandlers(due, left)
   }
 
   /** Takes records back that this run made, and nothing calls for: what was written was put back, or was not written. */

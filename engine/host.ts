@@ -30,6 +30,8 @@ export interface Step {
   readonly pending?: PendingChange
   /** Of a step that keeps what another one replaces. */
   readonly keeps?: true
+  /** Of a step that puts back what others did: those, in their order. */
+  readonly undoes?: readonly Step[]
 }
 
 /** Whether a step moves a place, and is not a test or a record. */
@@ -51,6 +53,8 @@ export interface Host {
   read(resources: readonly AnyResource[], as: As): Promise<readonly Result<unknown>[]>
   /** One trip; stops at the first step that fails. */
   apply(steps: readonly Step[], as: As): Promise<readonly StepEnd[]>
+  /** The same over a connection of its own, by a login of its own; rejects with a Failure where the host lets nobody in. */
+  anew(steps: readonly Step[], as: As): Promise<readonly StepEnd[]>
   /** What a client gets that asks from where the play runs; undefined where there is nothing to ask, on a simulated host. */
   ask(view: FromOutside): Promise<Result<HttpAnswer> | undefined>
   /** Waits while an observation's window is open; a host in memory need not. */

@@ -5,7 +5,6 @@ import type { Resource } from '../dsl/resource.ts'
 import { forgetKept, keptFolder, makeKeptFolder } from '../probe/kept-folder.ts'
 import { Probe } from '../probe/probe.ts'
 import { sh } from '../shell/script.ts'
-import { taskDeadline } from './decide.ts'
 import type { Step } from './host.ts'
 
 /** A value that is kept; null where it is not, or no longer. */
@@ -43,7 +42,8 @@ ${forgetKept}`
     .reading(JSON.stringify({ value } satisfies Kept))
     .touches()
     .called('keep what was there for undo')
-  return { resource, from: null, to: { value }, script, deadline: taskDeadline, keeps: true }
+  // It travels with the write that it is for, and has its time.
+  return { resource, from: null, to: { value }, script, deadline: 0, keeps: true }
 }
 
 function nameOf({ run, play, move }: KeptOf): string {

@@ -23,6 +23,10 @@ export class MemoryHost implements Host {
   readonly unreadable = new Map<string, Failure>()
   /** Where it is lost, if it is. */
   lost: 'connect' | 'apply' | undefined
+  /** Places after whose change it lets nobody in any more, by key. */
+  readonly lockingOut = new Set<string>()
+  /** What the last call moved, by key. */
+  #moved: readonly string[] = []
   trips = 0
 
   constructor(name: string, facts: BaseFacts, values: ReadonlyMap<string, unknown> = new Map()) {
@@ -51,22 +55,35 @@ export class MemoryHost implements Host {
     })
   }
 
-  async apply(steps: readonly Step[]): Promise<readonly StepEnd[]> {
+  async apply(steps: readonly Step[], as?: As): Promise<readonly StepEnd[]> {
     if (this.lost === 'apply') throw new Failure('E_CONNECTION_LOST', `${this.name} was lost.`)
     this.trips++
     let failed = false
-    return steps.map(({ resource, to, tests, pending }) => {
+    this.#moved = steps.map(({ resource }) => resource.key)
+    return steps.map(({ resource, to, tests, pending, undoes = tests }) => {
       if (failed) return 'not run'
       const failure = this.failing.get(resource.key)
       if (failure) {
         failed = true
-        for (const { resource: place, from } of tests?.toReversed() ?? []) this.values.set(place.key, from)
+        this.#undo(undoes)
         return failure
       }
-      if (pending) this.values.set(resource.key, afterwards(this.#pending(resource.key), pending))
+      if (!tests) this.#undo(undoes)
+      const records = pendingReactions(as).key
+      if (pending) this.values.set(records, afterwards(this.#pending(records), pending))
       else if (!resource.unprovable) this.values.set(resource.key, to)
       return 'done'
     })
+  }
+
+  #undo(steps: readonly Step[] = []): void {
+    for (const { resource, from } of steps.toReversed()) if (!resource.unprovable) this.values.set(resource.key, from)
+  }
+
+  async anew(steps: readonly Step[], as: As): Promise<readonly StepEnd[]> {
+    if (this.#moved.some((key) => this.lockingOut.has(key)))
+      throw new Failure('E_AUTH', `${this.name} lets nobody in any more.`)
+    return this.apply(steps, as)
   }
 
   async react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]> {

@@ -22,6 +22,8 @@ export interface PendingReaction {
   readonly because: readonly string[]
   /** When it was recorded, in ISO 8601. */
   readonly since: string
+  /** Of a dead man's switch that has put nothing back yet: when it will have, in ISO 8601. */
+  readonly until?: string
 }
 
 /** By the name of the record. */
@@ -53,7 +55,7 @@ function record(line: string): PendingReaction {
 }
 
 /** A record's file is called by a digest of the handler: one that is noted twice is one. */
-function nameOf({ key }: { readonly key: string }): string {
+export function nameOf({ key }: { readonly key: string }): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 24)
 }
 
@@ -75,7 +77,8 @@ cd -- "$state/pending" && dd bs=65536 conv=fsync status=none of=${`.${file}`} &&
     .reading(`${JSON.stringify(entry)}\n`)
     .touches()
     .called(`record that ${name} is due`)
-  return pendingStep(as, write, { noted: entry })
+  // It travels with the writes that it is for, and has their time.
+  return { ...pendingStep(as, write, { noted: entry }), deadline: 0 }
 }
 
 /** The step that withdraws records of handlers that nothing calls for any more. */

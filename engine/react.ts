@@ -15,6 +15,8 @@ export interface Due {
   readonly as: As
   /** The host's record of it, where an earlier run left it. */
   readonly record?: string
+  /** Of a dead man's switch that an earlier run left armed: when it will have put everything back, in ISO 8601. */
+  readonly until?: string | undefined
 }
 
 export interface RefusedReaction {
@@ -53,9 +55,24 @@ export function leftPending(users: readonly As[], world: World): readonly Due[] 
     return Object.entries('value' in result ? (result.value as Pending) : {}).map(([record, one]) => {
       const since = one.since.replace(/T(\d+:\d+).*/, ' $1 UTC')
       const because = one.because.map((title) => `${title} (pending since ${since})`)
-      return { handler: handlerOf(one), because, as, record }
+      return { handler: handlerOf(one), because, as, record, until: one.until }
     })
   })
+}
+
+/** What a plan cannot be relied on beside: a host that may yet put back what an earlier run changed. */
+export function stillArmed(left: readonly Due[]): readonly RefusedReaction[] {
+  return left.flatMap((due) => {
+    if (due.until === undefined) return []
+    const message = `It was armed by an earlier run, and has neither been confirmed nor has it put the change back.`
+    const hint = `Wait until ${clock(due.until)}, when the host will have done so. Later than that, the host was restarted meanwhile and the change is still there: see to it by hand, and remove pending/${due.record}.json and the folder switches of /var/lib/fleetplay on the host.`
+    return [{ due, failure: new Failure('E_LOCKED_OUT', message, { hint }) }]
+  })
+}
+
+/** A time as a reader is told it. */
+export function clock(iso: string): string {
+  return iso.replace(/T(\d+:\d+:\d+).*/, ' $1 UTC')
 }
 
 /** Handlers that lack what they need, where no task of the play may yet bring it. */

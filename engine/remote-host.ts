@@ -33,6 +33,8 @@ export class RemoteHost implements Host {
   readonly #sessions = new Map<As, Promise<Session>>()
   #connection: Promise<Connection> | undefined
   #traffic: Connection['traffic'] | undefined
+  /** Trips over other connections. */
+  #others = 0
 
   constructor(name: string, connect: () => Promise<Connection>, options: RemoteHostOptions) {
     this.name = name
@@ -41,7 +43,7 @@ export class RemoteHost implements Host {
   }
 
   get trips(): number {
-    return this.#traffic?.trips ?? 0
+    return (this.#traffic?.trips ?? 0) + this.#others
   }
 
   async facts(as: As): Promise<BaseFacts> {
@@ -64,6 +66,17 @@ export class RemoteHost implements Host {
   async apply(steps: readonly Step[], as: As): Promise<readonly StepEnd[]> {
     const scripts = steps.map(({ script }) => script)
     return this.#all(scripts, as, Math.max(...steps.map(({ deadline }) => deadline)), { stopAtFailure: true })
+  }
+
+  async anew(steps: readonly Step[], as: As): Promise<readonly StepEnd[]> {
+    // The lock is ours already, and a second session would wait for it.
+    const other = new RemoteHost(this.name, this.#connect, { ...this.#options, lock: undefined })
+    try {
+      return await other.apply(steps, as)
+    } finally {
+      this.#others += other.trips
+      await other.close()
+    }
   }
 
   async react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]> {

@@ -43,6 +43,11 @@ export class World {
     const own = this.get(step.resource)
     // What cannot be seen afterwards is due again wherever a task says it.
     if (!step.resource.unprovable) own.result = { value: step.to }
+    this.shake(step, title)
+  }
+
+  /** What a script disturbs is known no more. */
+  shake(step: Step, title: string): void {
     for (const entry of this.#entries.values()) {
       const opaque = entry.resource.opaque && entry.resource.key !== step.resource.key
       if (opaque || disturbs(step, entry.resource.key)) entry.moved = [...new Set([...entry.moved, title])]

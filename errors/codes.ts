@@ -32,6 +32,7 @@ export const codes = {
   E_PROBE_UNPARSABLE: 'The host answered a question in a form that is not understood.',
   E_COMMAND: 'A command on the host failed.',
   E_GUARD: 'A configuration test failed after the change, which was put back.',
+  E_LOCKED_OUT: 'Nobody could log in after the change, which the host puts back.',
   E_UNEXPECTED: 'What was observed is not what was expected.',
   E_NOT_CONVERGED: 'The change was made without an error, yet the host is not as desired.',
   E_DEADLINE: 'It took longer than its deadline, and was ended.',

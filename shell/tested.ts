@@ -16,20 +16,13 @@ export const testEnds = {
  * standard error.
  */
 export function testedOrUndone(test: Script, back: readonly Script[]): Script {
-  const inputs = back.map(({ input }) => Buffer.from(input ?? ''))
-  const steps = back.map(({ text }, i) => {
-    const { length } = inputs[i]!
-    // One block of exactly this size: what is left unread is not read by the next.
-    const take = length > 0 ? `dd bs=${length} count=1 iflag=fullblock <&3 2>/dev/null | ` : ''
-    return `${take}(eval ${quote(text)}\n) 3<&- >&2 || left=yes`
-  })
+  const { steps, input } = inTurn(back)
   const run = `(eval ${quote(test.text)}\n) 3<&- </dev/null`
   const { failsWithout, notPutBack } = testEnds
   const text = [
     'exec 3<&0 </dev/null',
     `said=$( ${run} 2>&1) && exit 0`,
     'status=$?',
-    'left=',
     ...steps,
     `printf '%s\\n' "$said" >&2`,
     `[ -z "$left" ] || exit ${notPutBack}`,
@@ -37,5 +30,20 @@ export function testedOrUndone(test: Script, back: readonly Script[]): Script {
     `case $status in ${failsWithout} | ${notPutBack}) status=1 ;; esac`,
     'exit $status',
   ].join('\n')
-  return sh`${Script.of(text)}`.reading(Buffer.concat(inputs)).called(test.brief)
+  return sh`${Script.of(text)}`.reading(input).called(test.brief)
+}
+
+/**
+ * Lines that run all scripts in order, each with its own standard input, which stand one after the other in `input` and are
+ * read from descriptor 3. `$left` is not empty then where one failed; the others were run all the same.
+ */
+export function inTurn(scripts: readonly Script[]): { readonly steps: readonly string[]; readonly input: Uint8Array } {
+  const inputs = scripts.map(({ input }) => Buffer.from(input ?? ''))
+  const steps = scripts.map(({ text }, i) => {
+    const { length } = inputs[i]!
+    // One block of exactly this size: what is left unread is not read by the next.
+    const take = length > 0 ? `dd bs=${length} count=1 iflag=fullblock <&3 2>/dev/null | ` : ''
+    return `${take}(eval ${quote(text)}\n) 3<&- >&2 || left=yes`
+  })
+  return { steps: ['left=', ...steps], input: Buffer.concat(inputs) }
 }

@@ -85,6 +85,12 @@ export class MockHost {
     return this
   }
 
+  /** Lets nobody log in any more when a task inside a dead man's switch has been done. */
+  locksOut(task: Task): this {
+    for (const key of keysOf(task)) this.memory.lockingOut.add(key)
+    return this
+  }
+
   /** Lets the host not answer; or be lost at the first write. */
   unreachable(when: 'connect' | 'apply' = 'connect'): this {
     this.memory.lost = when

@@ -88,6 +88,7 @@ function watched(host: Host, steps: Step[], values: Map<string, Result<unknown>>
       steps.push(...all.filter((step, i) => ends[i] === 'done' && isMove(step)))
       return ends
     },
+    anew: (all, as) => host.anew(all, as),
     ask: (view) => host.ask(view),
     pause: (seconds) => host.pause(seconds),
     react: (handlers, as) => host.react(handlers, as),

@@ -112,8 +112,8 @@ describe('a reaction that a host owes', () => {
   it('stays where a write failed when it had done something, and is done by the next run', async () => {
     const host = mockHost('web1').fails(cell('a'), { stderr: 'no' })
     const apply = host.memory.apply.bind(host.memory)
-    host.memory.apply = async (steps) => {
-      const ends = await apply(steps)
+    host.memory.apply = async (steps, as) => {
+      const ends = await apply(steps, as)
       host.has(cell('a'), 'half')
       return ends
     }

@@ -25,6 +25,7 @@ export function shared(host: Host): Host {
     },
     read: together((resources, as) => host.read(resources, as)),
     apply: together((steps, as, sizes) => applyAll(host, steps, as, sizes)),
+    anew: (steps, as) => host.anew(steps, as),
     ask: (view) => host.ask(view),
     pause: (seconds) => host.pause(seconds),
     react: (handlers, as) => host.react(handlers, as),

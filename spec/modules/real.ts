@@ -61,6 +61,7 @@ export class Real {
       facts: (as) => host.facts(as),
       read: (resources, as) => host.read(resources, as),
       apply: (steps, as) => host.apply(steps, as),
+      anew: (steps, as) => host.anew(steps, as),
       ask: (view) => host.ask(view),
       pause: (seconds) => host.pause(seconds),
       react: (handlers, as) => host.react(handlers, as),

@@ -54,6 +54,7 @@ function ground(change: (memory: MemoryHost) => Partial<Host>): Ground {
     facts: (as) => memory.facts(as),
     read: (resources) => memory.read(resources),
     apply: (steps) => memory.apply(steps),
+    anew: (...confirmed) => memory.anew(...confirmed),
     ask: (view) => memory.ask(view),
     pause: (seconds) => memory.pause(seconds),
     react: (...run) => memory.react(...run),

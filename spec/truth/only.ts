@@ -57,6 +57,7 @@ function standing(host: Host): Host {
     facts: (as) => host.facts(as),
     read: (resources, as) => host.read(resources, as),
     apply: (steps, as) => host.apply(steps, as),
+    anew: (steps, as) => host.anew(steps, as),
     ask: (view) => host.ask(view),
     pause: (seconds) => host.pause(seconds),
     react: (handlers, as) => host.react(handlers, as),
