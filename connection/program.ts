@@ -68,12 +68,33 @@ const setUp = (directory: string): string =>
     exec 3<&0 4>&1 </dev/null >/dev/null
     fail() { echo "fleetplay: $1" >&2; exit 70; }
     [ -r /proc/self/stat ] || fail '/proc is not mounted'
+    # Whom a number stands for: when that process started, in ticks since the machine did; nothing where it is dead.
+    born() {
+      born=
+      { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return
+      set -- \${stat##*) }
+      [ "$1" != Z ] || return
+      shift 19
+      born=$1
+    }
+    # What a session left that was killed. A script of it that still runs needs it, and its watchdog removes it then.
+    sweep() {
+      for old in "$1"/fleetplay.*; do
+        [ -O "$old" ] && [ ! -L "$old" ] && { read -r pid time <"$old/loop"; } 2>/dev/null || continue
+        born "$pid"
+        [ "$born" != "$time" ] || continue
+        born=
+        { read -r pid <"$old/pid"; } 2>/dev/null && born "$pid"
+        [ "$born" ] || rm -rf "$old"
+      done
+    }
     dir=
     for base in "\${XDG_RUNTIME_DIR-}" /run /dev/shm "\${TMPDIR:-/tmp}" /tmp; do
       case $base in /*) ;; *) continue ;; esac
       [ -w "$base" ] && [ -x "$base" ] && { [ -O "$base" ] || [ -k "$base" ]; } || continue
+      sweep "$base"
       dir=$base/fleetplay.${directory}
-      mkdir -m 700 "$dir" "$dir/tmp" 2>/dev/null && mkfifo "$dir/fifo" 2>/dev/null && break
+      mkdir -m 700 "$dir" "$dir/tmp" 2>/dev/null && mkfifo "$dir/fifo" 2>/dev/null && born $$ && echo "$$ $born" >"$dir/loop" && break
       rm -rf "$dir"
       dir=
     done

@@ -193,3 +193,22 @@ describe('the cost of a frame', () => {
     expect(first.toSorted()).toEqual(expected.split(' ').toSorted())
   })
 })
+
+describe.each(shells)('a session under $title that was killed', ({ name, there }) => {
+  it.runIf(there)('leaves its folder to the next one, which removes it, and none that is in use', async () => {
+    const folder = new Folder(name)
+    const connection = folder.connection()
+    const [killed, stays] = [await connection.open(), await connection.open()]
+    // The parent of a script is the program.
+    await expect(killed.run([ask('kill -9 $PPID')])).rejects.toThrow('ended the session')
+    const left = folder.left().length
+    await new Promise((resolve) => setTimeout(resolve, 200)) // the script itself ends
+    await (await connection.open()).close()
+    const after = folder.left().length
+    const answers = await stays.run([ask('echo "$FLEETPLAY_TMP"; echo here')])
+    await connection.close()
+    const told = answers.map(({ stdout }) => stdout.toString().split('\n')[1])
+    expect({ left, after, told, end: folder.left() }).toEqual({ left: 2, after: 1, told: ['here'], end: [] })
+    folder.remove()
+  })
+})
