@@ -102,8 +102,8 @@ export async function perform(what: Performance, options: PerformOptions): Promi
       connect: connect.host,
       emit: tell,
       stopping: stop.asked,
-      keep: keeper(header?.id),
       seal: projectSeal,
+      ...(header && { keep: keeper(header.id) }),
       ...engineOptions(what, journal),
     })
   } finally {

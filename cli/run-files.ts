@@ -1,16 +1,29 @@
-/** Files that a run leaves: they stay in a folder of the run's own. */
+/** The folder of a run, and the files that it leaves there. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runsFolder } from '../engine/journal.ts'
 import type { KeepFile } from '../engine/tell.ts'
 
-/** A run's name: when it began, to the millisecond, so that names are in the order of the runs. */
-export function runName(now = new Date()): string {
-  return now.toISOString().slice(0, 23).replaceAll(/[:.]/g, '-')
+/**
+ * A name for a run that begins: when that is, to the millisecond, so that names are in the order of the runs. Its folder is
+ * made, so that no other run gets the name.
+ */
+export function runName(now = Date.now(), runs = runsFolder): string {
+  mkdirSync(runs, { recursive: true, mode: 0o700 })
+  for (let at = now; ; at++) {
+    const name = new Date(at).toISOString().slice(0, 23).replaceAll(/[:.]/g, '-')
+    try {
+      mkdirSync(join(runs, name), { mode: 0o700 })
+      return name
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
 }
 
-/** Keeps files below `.play/runs`; nothing is made where a run leaves none. */
-export function keeper(run = runName(), runs = join('.play', 'runs')): KeepFile {
+/** Keeps files in the folder of a run. */
+export function keeper(run: string, runs = runsFolder): KeepFile {
   const folder = join(runs, run)
   return (host, { name, content }) => {
     const path = join(folder, `${host}-${name.replaceAll(/[^\w.@-]+/g, '_')}`)

@@ -55,11 +55,21 @@ export function aim(options: AimOptions): Stages {
       return { play, hosts: mine, tasks: first ?? [], sensitive }
     }),
   )
+  problems.push(...sameNames(stages.flat().map(({ play }) => play)))
   // Two plays that disagree on a place would change it at every run, back and forth.
   for (const tasks of byHost.values()) problems.push(...conflicts(tasks))
   const different = new Map(problems.map((problem) => [JSON.stringify([problem.message, problem.place]), problem]))
   if (different.size > 0) throw new Mistakes([...different.values()])
   return aimed
+}
+
+/** What is told and recorded of a play is known by its name. */
+function sameNames(plays: readonly Play[]): readonly Failure[] {
+  return plays.flatMap(({ name, origin }, i) => {
+    if (plays.findIndex((other) => other.name === name) === i) return []
+    const hint = 'Give each a name of its own: records of a run know a play by it.'
+    return [new Failure('E_PLAY_INVALID', `Two plays of a run are called ${name}.`, { place: origin.place, hint })]
+  })
 }
 
 function stagesOf(plays: Plays): readonly (readonly Play[])[] {

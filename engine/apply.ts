@@ -120,8 +120,9 @@ export class Apply {
       if (!this.#failed()) this.results.set(compiled, failed(failure, doneOf(this.#recordsOf(compiled))))
       return
     }
+    const changes = decision.changes.values()
     const records = decision.steps.map((step): StepRecord => {
-      const change = decision.changes.find(({ key }) => key === step.resource.key)
+      const change = isMove(step) ? changes.next().value : undefined
       return { by: compiled, step, change, end: 'open' }
     })
     const armed = armedFor(compiled, decision.steps)

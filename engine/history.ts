@@ -129,7 +129,7 @@ function recordOf(id: string, lines: readonly JournalLine[]): RunRecord {
   if (first?.type !== 'run') throw new Failure('E_RUN_NOT_FOUND', `The journal of ${id} has no beginning.`)
   if (first.version !== journalVersion) {
     throw new Failure('E_RUN_NOT_FOUND', `The journal of ${id} has the form ${first.version}.`, {
-      hint: `This fleetplay reads the form ${journalVersion}.`,
+      hint: `This fleetplay reads the form ${journalVersion}: take the fleetplay that wrote it.`,
     })
   }
   const moves = new Map<string, RecordedMove>()

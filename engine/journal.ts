@@ -104,11 +104,14 @@ export function openJournal(header: RunHeader, recorder: Recorder, runs = runsFo
   const folder = join(runs, header.id)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, journalFile)
+  const append = (line: JournalLine, flag: 'a' | 'ax') =>
+    appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600, flag })
+  // Two runs in one journal could be told apart by nobody.
+  append({ type: 'run', version: journalVersion, ...header }, 'ax')
   const write = (line: JournalLine) => {
     // What is only for a live display is no news later.
-    if (line.type !== 'progress') appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 })
+    if (line.type !== 'progress') append(line, 'a')
   }
-  write({ type: 'run', version: journalVersion, ...header })
   return { id: header.id, write, recorder }
 }
 

@@ -54,11 +54,13 @@ export function undoing(run: RunRecord, { plays, fleet, chooses, recorder }: Und
   const all = doneTasks(run).filter(({ play, host, task }) => chooses({ play, host, ...task }))
   const reasons = ({ host, moves }: Done): readonly string[] => {
     if (!fleet.some(({ name }) => name === host)) return ['the inventory has no such host']
-    return [...new Set(moves.flatMap((move) => move.irreversible))]
+    const said = [...new Set(moves.flatMap((move) => move.irreversible))]
+    return said.length > 0 || moves.every(({ provable }) => provable) ? said : ['what it did cannot be seen']
   }
   const irreversible = all.flatMap((done) => (reasons(done).length > 0 ? [{ ...done, why: reasons(done) }] : []))
   const back = all.filter((done) => reasons(done).length === 0)
-  const kept: KeptIn = { run: run.header.id, recorder }
+  const kept: KeptIn = { run, recorder }
+  const first = firstMoves(run, back)
   const known = (play: Play) => places(run, play, fleet)
   const backwards = plays.toReversed().flatMap((play) => {
     const mine = back.filter((done) => done.play === play.name)
@@ -80,8 +82,10 @@ export function undoing(run: RunRecord, { plays, fleet, chooses, recorder }: Und
     onceMore: backwards.map(({ play, mine, placesOn }) =>
       turned({ ...play, name: play.name + onceMore }, mine, (host) => {
         const there = placesOn(host)
-        const firsts = firstMoves(mine.filter((done) => done.host === host))
-        return firsts.map((done) => settledOf(done, there, kept))
+        return mine.flatMap((done) => {
+          const moves = done.host === host ? done.moves.filter((move) => first.has(move)) : []
+          return moves.length > 0 ? [settledOf({ ...done, moves }, there, kept)] : []
+        })
       }),
     ),
     irreversible,
@@ -105,17 +109,15 @@ function doneTasks({ moves }: RunRecord): readonly Done[] {
   return [...tasks.values()].toReversed()
 }
 
-/** Of each place its first move alone, which tells how it was before. */
-function firstMoves(done: readonly Done[]): readonly Done[] {
+/** Of each place of a host the first move alone, which tells how it was before. */
+function firstMoves(run: RunRecord, done: readonly Done[]): ReadonlySet<RecordedMove> {
+  const mine = new Set(done.flatMap(({ moves }) => moves))
   const first = new Map<string, RecordedMove>()
-  for (const move of done.flatMap(({ moves }) => moves)) {
-    const known = first.get(move.key)
-    if (!known || move.id < known.id) first.set(move.key, move)
+  for (const move of run.moves) {
+    const place = JSON.stringify([move.host, move.key])
+    if (mine.has(move) && !first.has(place)) first.set(place, move)
   }
-  return done.flatMap((one) => {
-    const moves = one.moves.filter((move) => first.get(move.key) === move)
-    return moves.length > 0 ? [{ ...one, moves }] : []
-  })
+  return new Set(first.values())
 }
 
 /** A place as a task of the play has it. */
@@ -138,7 +140,8 @@ function places(run: RunRecord, play: Play, fleet: readonly InventoryHost[]): (h
     const then = run.hosts.find(({ play: of, host }) => of === play.name && host === name)!
     const now = fleet.find((host) => host.name === name)!
     const facts = { ...typicalFacts, ...then.facts }
-    const host = { ...now, groups: then.groups, vars: then.vars }
+    // A secret is not recorded: it is the one of now.
+    const host = { ...now, groups: then.groups, vars: { ...now.vars, ...then.vars } }
     const { tasks } = compile(play, host, fleet, facts, { tags: [], skipTags: [] })
     const found = new Map<string, Found>()
     for (const by of tasks)
@@ -198,9 +201,9 @@ function taskOf({ task, moves }: Done, { tasks, places: known }: There): Compile
   return same ?? known.get(moves[0]!.key)?.by
 }
 
-/** Where secret values are kept, and by what they are compared. */
+/** The run that is turned round, on whose hosts secret values are kept, and by what they are compared. */
 interface KeptIn {
-  readonly run: string
+  readonly run: RunRecord
   readonly recorder: Recorder
 }
 
@@ -217,11 +220,17 @@ function wishesFor(move: RecordedMove, there: There, { run, recorder }: KeptIn, 
     }
     return [want(nowhere, refused, { unclaimed: true })]
   }
-  const { resource, guard } = found.wish
-  const place = keptPlace({ run, play, move: id })
+  const { guard } = found.wish
+  // It may be another task of the run that had a secret for it.
+  const isSecret = 'digest' in from || 'digest' in to
+  const resource = isSecret ? { ...found.wish.resource, sensitive: true } : found.wish.resource
+  const place = keptPlace({ run: run.header.id, play, move: id })
+  const later = movesAfter(move, run)
   const desired = (now: unknown, _: unknown, beside: Beside) => {
     if (recorder.isAs(from, now)) return now
-    if (guards && !recorder.isAs(to, now)) throw moved(resource, now, to)
+    // What moved it between two moves of the run, such as a reaction, was told when it was found so.
+    const isKnown = recorder.isAs(to, now) || later.some((next) => recorder.isAs(next.from, now))
+    if (guards && !isKnown) throw moved(resource, now, to, later.find((next) => recorder.isAs(next.to, now))?.task)
     if ('value' in from) return from.value
     const kept = beside(place)
     if (kept) return kept.value
@@ -231,10 +240,21 @@ function wishesFor(move: RecordedMove, there: There, { run, recorder }: KeptIn, 
   return 'digest' in from ? [look(place), back] : [back]
 }
 
-function moved(resource: AnyResource, now: unknown, to: Recorded): Failure {
-  const left = 'value' in to ? `, which the run left as ${showValue(resource, to.value)}` : ''
+/** Moves of the same place that the run made after this one. */
+function movesAfter(move: RecordedMove, { moves }: RunRecord): readonly RecordedMove[] {
+  const later = moves.slice(moves.indexOf(move) + 1)
+  return later.filter(
+    ({ host, key, end }) => host === move.host && key === move.key && end !== 'not run' && end !== 'put back',
+  )
+}
+
+/** @param by the task of the run that has moved it once more */
+function moved(resource: AnyResource, now: unknown, to: Recorded, by: TaskInfo | undefined): Failure {
+  const left = 'value' in to ? `, which the ${by ? 'task' : 'run'} left as ${showValue(resource, to.value)}` : ''
   const is = resource.sensitive ? 'has another secret value' : `is ${showValue(resource, now)}`
   return new Failure('E_MOVED', `${labelOf(resource)} ${is}${left}.`, {
-    hint: 'Somebody has changed it since: see to this place by hand.',
+    hint: by
+      ? `${by.title} of the same run has changed it after that: turn that round too.`
+      : 'Somebody has changed it since: turn a later run round first, or see to this place by hand.',
   })
 }

@@ -16,9 +16,11 @@ kept=$state/kept`
 export const makeKeptFolder = sh`${keptFolder}
 [ -d "$kept" ] || (umask 077; mkdir -p -- "$kept") || exit`
 
-/** Lets go of what is too old, or more than there is room for. What is linked there has the time of its link as its ctime. */
+/**
+ * Lets go of what is too old, or more than there is room for: one that is larger than that costs no other its room. What is
+ * linked there has the time of its link as its ctime.
+ */
 export const forgetKept = sh`now=$(date +%s) left=${budget}
 stat -c '%Z %s %n' -- "$kept"/* 2>/dev/null | sort -rn | while read -r at size each; do
-  left=$((left - size))
-  [ $left -ge 0 ] && [ $((now - at)) -lt ${age} ] || rm -f -- "$each"
+  if [ $((now - at)) -lt ${age} ] && [ "$size" -le $left ]; then left=$((left - size)); else rm -f -- "$each"; fi
 done`
