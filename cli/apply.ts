@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Event, TaskInfo } from '../engine/events.ts'
 import type { At, RunHeader } from '../engine/journal.ts'
 import type { Mandate } from '../engine/mandate.ts'
-import { departure, type PlanFile, type PlannedTask, planVersion } from '../engine/plan-file.ts'
+import { departure, holdsDigests, type PlanFile, type PlannedTask, planVersion } from '../engine/plan-file.ts'
 import { Recorder } from '../engine/recorded.ts'
 import { failureData } from '../engine/tell.ts'
 import { Failure } from '../errors/failure.ts'
@@ -164,8 +164,7 @@ export function readPlan(path: string): PlanFile {
 const spentFolder = join('.play', 'plans')
 
 function refuseSpent({ id, key, tasks }: PlanFile): void {
-  const isSecret = tasks.some(({ moves }) => moves.some(({ from, to }) => 'digest' in from || 'digest' in to))
-  if (isSecret && key !== projectSeal().digestOf('key')) {
+  if (holdsDigests(tasks) && key !== projectSeal().digestOf('key')) {
     throw new Failure('E_PLAN_FILE', 'The plan holds digests of secrets by the key of another project folder.', {
       hint: 'Apply it where it was made, or make it anew here.',
     })

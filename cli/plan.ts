@@ -1,15 +1,15 @@
 /** `play plan`: what a run would do; `--out` keeps it for `play apply`. */
 
+import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
-import { type PlanFile, type PlannedTask, plannedTask, planVersion } from '../engine/plan-file.ts'
+import { holdsDigests, type PlanFile, type PlannedTask, plannedTask, planVersion } from '../engine/plan-file.ts'
 import { Recorder } from '../engine/recorded.ts'
 import { Failure } from '../errors/failure.ts'
 import { type ExitStatus, exitStatus } from './exit.ts'
 import { perform } from './perform.ts'
 import { prepare } from './prepare.ts'
 import { performanceOf, type RunOptions, run } from './run.ts'
-import { runName } from './run-files.ts'
 import { projectSeal } from './seal.ts'
 
 export interface PlanOptions extends RunOptions {
@@ -41,9 +41,9 @@ export async function plan(name: string, options: PlanOptions): Promise<ExitStat
   const file: PlanFile = {
     type: 'fleetplay-plan',
     version: planVersion,
-    id: runName(),
+    id: randomUUID(),
     made: new Date().toISOString(),
-    key: projectSeal().digestOf('key'),
+    key: holdsDigests(tasks) ? projectSeal().digestOf('key') : undefined,
     play: relative(process.cwd(), prepared.play.file),
     inventory,
     options: { limit, tags, skipTags, extraVars },

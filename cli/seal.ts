@@ -2,18 +2,21 @@
 
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Failure } from '../errors/failure.ts'
 import { type Seal, sealWith } from '../engine/sealed.ts'
 
 const file = join('.play', 'key')
 const length = 32
 
-let made: Seal | undefined
+const seals = new Map<string, Seal>()
 
 /** The seal by the key in `.play/key`, which is made when it is first needed. */
 export function projectSeal(): Seal {
-  return (made ??= sealWith(readKey() ?? makeKey()))
+  const path = resolve(file)
+  const seal = seals.get(path) ?? sealWith(readKey() ?? makeKey())
+  seals.set(path, seal)
+  return seal
 }
 
 function readKey(): Uint8Array | undefined {

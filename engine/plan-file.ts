@@ -7,7 +7,7 @@ import type { CompiledTask } from './compile.ts'
 import type { Event, TaskInfo } from './events.ts'
 import { isMove, type Step } from './host.ts'
 import type { At, RunHeader } from './journal.ts'
-import type { Recorded, Recorder } from './recorded.ts'
+import { otherThan, type Recorded, type Recorder } from './recorded.ts'
 import type { TaskResult } from './task-result.ts'
 
 /** Version of the form of a plan file. A reader refuses others. */
@@ -38,8 +38,8 @@ export interface PlanFile extends Pick<RunHeader, 'play' | 'inventory' | 'option
   readonly id: string
   /** In ISO 8601. */
   readonly made: string
-  /** Which key the digests of secret values are made by. */
-  readonly key: string
+  /** Which key the digests of secret values are made by; undefined where there is none of these. */
+  readonly key?: string | undefined
   readonly tasks: readonly PlannedTask[]
   /** What was told of it. */
   readonly events: readonly Event[]
@@ -94,9 +94,13 @@ export function departure(
     left = left.slice(at + 1)
     const isCertain = was.dependsOn.length === 0
     if (isCertain && !recorder.isAs(was.from, from))
-      return departed(`${label} is ${shown(resource, from)} now; the plan found ${told(resource, was.from)}.`)
+      return departed(
+        `${label} is ${shown(resource, from)} now${otherThan(resource, from, was.from, 'the plan found')}.`,
+      )
     if (!recorder.isAs(was.to, to))
-      return departed(`${label} would become ${shown(resource, to)} now; the plan says ${told(resource, was.to)}.`)
+      return departed(
+        `${label} would become ${shown(resource, to)} now${otherThan(resource, to, was.to, 'the plan says')}.`,
+      )
     if (isCertain && was.script !== recorder.script(move))
       return departed(`${label} would be written by another script than when it was planned.`)
   }
@@ -111,6 +115,7 @@ function shown(resource: AnyResource, value: unknown): string {
   return resource.sensitive ? 'another secret value' : showValue(resource, value)
 }
 
-function told(resource: AnyResource, recorded: Recorded): string {
-  return 'value' in recorded ? showValue(resource, recorded.value) : 'a secret value'
+/** Whether there is a secret value in it, which only the key tells from others. */
+export function holdsDigests(tasks: readonly PlannedTask[]): boolean {
+  return tasks.some(({ moves }) => moves.some(({ from, to }) => 'digest' in from || 'digest' in to))
 }

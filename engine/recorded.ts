@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type { AnyResource } from '../dsl/resource.ts'
+import { type AnyResource, showValue } from '../dsl/resource.ts'
 import { fulfils } from './fulfils.ts'
 import type { Step } from './host.ts'
 import type { Seal } from './sealed.ts'
@@ -33,4 +33,11 @@ export class Recorder {
     if (resource.sensitive) return this.#seal().fingerprint([script.text, input.toString('base64')])
     return createHash('sha256').update(`${script.text}\0`).update(input).digest('hex')
   }
+}
+
+/** What was said of a value that is another one now: it may look the same on a line. */
+export function otherThan(resource: AnyResource, value: unknown, recorded: Recorded, who: string): string {
+  if ('digest' in recorded) return `, which is not what ${who}`
+  const was = showValue(resource, recorded.value)
+  return was === showValue(resource, value) ? `, with other contents than ${who}` : `; ${who} ${was}`
 }

@@ -12,7 +12,7 @@ import type { TaskInfo } from './events.ts'
 import type { At } from './journal.ts'
 import { keptPlace } from './kept.ts'
 import type { RecordedMove, RunRecord } from './history.ts'
-import type { Recorded, Recorder } from './recorded.ts'
+import { otherThan, type Recorded, type Recorder } from './recorded.ts'
 
 /** What of a run is turned round. */
 export interface UndoOptions {
@@ -250,9 +250,9 @@ function movesAfter(move: RecordedMove, { moves }: RunRecord): readonly Recorded
 
 /** @param by the task of the run that has moved it once more */
 function moved(resource: AnyResource, now: unknown, to: Recorded, by: TaskInfo | undefined): Failure {
-  const left = 'value' in to ? `, which the ${by ? 'task' : 'run'} left as ${showValue(resource, to.value)}` : ''
-  const is = resource.sensitive ? 'has another secret value' : `is ${showValue(resource, now)}`
-  return new Failure('E_MOVED', `${labelOf(resource)} ${is}${left}.`, {
+  const is = resource.sensitive ? 'a secret value' : showValue(resource, now)
+  const other = otherThan(resource, now, to, by ? 'the task left' : 'the run left')
+  return new Failure('E_MOVED', `${labelOf(resource)} is ${is} now${other}.`, {
     hint: by
       ? `${by.title} of the same run has changed it after that: turn that round too.`
       : 'Somebody has changed it since: turn a later run round first, or see to this place by hand.',

@@ -107,7 +107,7 @@ describe('a run turned round', () => {
     const { record } = await records.run(play, [host.memory])
     const only = (id: string) => ({ chooses: ({ title }: { readonly title: string }) => title === `append ${id}` })
     const refused = await records.undo(record, play, [host.memory], { ...only('A'), check: true })
-    expect(refused.tasks).toEqual(['append A: failed, f is AB, which the task left as A.'])
+    expect(refused.tasks).toEqual(['append A: failed, f is AB now; the task left A.'])
     expect(refused.events.find(({ type }) => type === 'task')).toMatchObject({
       failure: { hint: 'append B of the same run has changed it after that: turn that round too.' },
     })
@@ -124,7 +124,7 @@ describe('a run turned round', () => {
     const plan = await records.undo(record, play, [host.memory], { check: true })
     expect(plan.tasks).toEqual([
       'fill b: changed, b y → null',
-      'fill a: failed, a is by hand, which the run left as x.',
+      'fill a: failed, a is by hand now; the run left x.',
     ])
     expect(holds(host, 'a', 'b')).toEqual(['by hand', 'y'])
   })
@@ -313,7 +313,7 @@ describe('secret values', () => {
     const kept = keptPlace({ run: record.header.id, play: 'p', move: 0 })
     host.has(password, 'a-third-password')
     const moved = await records.undo(record, play, [host.memory], { check: true })
-    expect(moved.tasks).toEqual(['hold app: failed, app has another secret value.'])
+    expect(moved.tasks).toEqual(['hold app: failed, app is a secret value now, which is not what the run left.'])
     host.has(password, 'new-password').has(kept, null)
     const gone = await records.undo(record, play, [host.memory], { check: true })
     expect(gone.tasks).toEqual(['hold app: failed, What app held before is not kept on the host any more.'])
