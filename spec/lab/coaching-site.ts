@@ -28,7 +28,7 @@ export async function coachingSite(on: On, webHosts: readonly [string, ...string
 const openServer =
   "printf '[mysqld]\\nbind-address = *\\n' >/etc/mysql/mysql.conf.d/zz-network.cnf && systemctl restart mysql"
 
-const bookings = `create database coaching; use coaching;
+export const bookings = `create database coaching; use coaching;
 create user wordpress@'10.%' identified by 'lab-password'; grant all on coaching.* to wordpress@'10.%';
 create table wp_eistruttore_schedule (id int auto_increment primary key, session_date date not null, status varchar(20) not null);
 insert into wp_eistruttore_schedule (session_date, status)
@@ -40,7 +40,7 @@ insert into wp_eistruttore_schedule (session_date, status)
 const oldIndex = 'alter table coaching.wp_postmeta add index idx_legacy_meta_key (meta_key(50))'
 
 /** Debian's WordPress in a folder of its own. */
-const wordpress = (database: string) => `set -e
+export const wordpress = (database: string) => `set -e
 cp -a /usr/share/wordpress /srv/wordpress
 rm -f /srv/wordpress/wp-config.php /srv/wordpress/.htaccess
 cat >/srv/wordpress/wp-config.php <<'PHP'

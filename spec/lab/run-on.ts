@@ -8,7 +8,8 @@ import type { Lab, LabHost } from './hosts.ts'
 
 export async function runOn(lab: Lab<string>, host: LabHost, tasks: TaskList, options: RunTasksOptions = {}) {
   const connect = () => connectLab(lab, host)
-  const remote = new RemoteHost(host.name, connect, { become: 'sudo', becomePassword: undefined })
+  const lock = { holder: 'a suite', wait: 0 }
+  const remote = new RemoteHost(host.name, connect, { become: 'sudo', becomePassword: undefined, lock })
   const events = await runTasks(remote, tasks, options)
   const told = events.filter((event) => event.type === 'task')
   return {
