@@ -42,7 +42,7 @@ export interface Performance extends Pick<FleetOptions, 'mandate' | 'planned'> {
   /** Nothing is told of it: it is asked only for what comes back. */
   readonly quiet?: boolean
   /** The command that goes on with what is left. */
-  readonly again: ((hosts: readonly string[]) => string) | undefined
+  readonly again: ((hosts: readonly string[]) => string | undefined) | undefined
 }
 
 /** How it came out. */

@@ -69,14 +69,21 @@ function headerOf(play: string, options: RunOptions, resumed: Resumed | undefine
 }
 
 /** The same command for what is left. */
-function againCommand(name: string, hosts: readonly string[], options: RunOptions, isPlan: boolean): string {
+function againCommand(
+  name: string,
+  hosts: readonly string[],
+  options: RunOptions,
+  isPlan: boolean,
+): string | undefined {
+  // More names than anybody wants to read: the run's record knows them.
+  const isMany = hosts.length > 12
+  if (isMany && isPlan) return undefined
   const words = [
     'play',
     isPlan ? 'plan' : 'run',
     name,
     ...(options.inventory === undefined ? [] : ['-i', options.inventory]),
-    '--limit',
-    hosts.join(','),
+    ...(isMany ? ['--only', 'failed,unreached'] : ['--limit', hosts.join(',')]),
     ...options.tags.flatMap((tag) => ['--tags', tag]),
     ...options.skipTags.flatMap((tag) => ['--skip-tags', tag]),
     ...(options.user === undefined ? [] : ['-u', options.user]),

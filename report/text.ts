@@ -19,7 +19,7 @@ export interface TextOptions extends PageOptions {
   /** Shows texts that changed by their lines. */
   readonly diff: Differ | undefined
   /** The command that goes on with these hosts. */
-  readonly again: ((hosts: readonly string[]) => string) | undefined
+  readonly again: ((hosts: readonly string[]) => string | undefined) | undefined
   /** The command that turns the run round. */
   readonly undo?: string | undefined
 }
@@ -215,7 +215,8 @@ function recapOn(page: Page, story: Story, { again, undo }: TextOptions): void {
       [...story.failed.filter((f) => !f.ignored), ...story.unreachable, ...story.notBegun].flatMap((e) => e.hosts),
     ),
   ]
-  if (again && left.length > 0 && left.length <= 40) page.line(`  ${faint('again on what is left:')}  ${again(left)}`)
+  const command = left.length > 0 ? again?.(left) : undefined
+  if (command !== undefined) page.line(`  ${faint('again on what is left:')}  ${command}`)
   if (undo && story.changed.length > 0) page.line(`  ${faint('turn it round:')}  ${undo}`)
 }
 
