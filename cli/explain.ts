@@ -10,7 +10,7 @@ import { failureOn } from '../report/failure.ts'
 import { count, harmless, told } from '../report/layout.ts'
 import { Page } from '../report/page.ts'
 import { Story } from '../report/story.ts'
-import { withoutSecrets } from '../shell/secret-text.ts'
+import { covered, withoutSecrets } from '../shell/secret-text.ts'
 import type { Script } from '../shell/script.ts'
 import { connector } from './connect.ts'
 import { type ExitStatus, statusOf } from './exit.ts'
@@ -161,7 +161,7 @@ function tripOn(page: Page, trip: Trip, due: Map<string, Told[]>, story: Story):
         if (task && task !== last) page.line(`    ${strong(harmless(task.title))}  ${faint(task.where)}`)
         last = task
         page.line(`      ${faint(`# ${harmless(labelOf(resource))}`)}`)
-        scriptOn(page, script)
+        scriptOn(page, resource.sensitive ? withoutDigests(script) : script)
       }
       return
     }
@@ -177,7 +177,12 @@ function tripOn(page: Page, trip: Trip, due: Map<string, Told[]>, story: Story):
   }
 }
 
-function scriptOn(page: Page, { text, input }: Script): void {
+/** By the digest of a file its content can be guessed, where there is little else in it than a secret. */
+function withoutDigests({ text, input }: Script): Pick<Script, 'text' | 'input'> {
+  return { text: text.replaceAll(/\b[0-9a-f]{64}\b/g, covered), input }
+}
+
+function scriptOn(page: Page, { text, input }: Pick<Script, 'text' | 'input'>): void {
   textOn(page, text, input)
 }
 

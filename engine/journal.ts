@@ -14,7 +14,7 @@ import { keeping } from './kept.ts'
 import type { StepRecord } from './record.ts'
 import type { Plan } from './plan.ts'
 import { type PlannedTask, plannedTask } from './plan-file.ts'
-import type { Recorded, Recorder } from './recorded.ts'
+import { isSecretIn, type Recorded, type Recorder } from './recorded.ts'
 
 /** Version of the form of a journal. A reader refuses others. */
 export const journalVersion = 1
@@ -181,7 +181,7 @@ export class HostJournal {
 
   /** The steps that keep on the host what the records must not hold. */
   keepings(moves: readonly StepRecord[]): readonly Step[] {
-    const secret = moves.filter(({ step }) => step.resource.sensitive)
+    const secret = moves.filter(({ step }) => isSecretIn(step.resource, step.from))
     return secret.map((record) =>
       keeping({ run: this.#journal.id, play: this.#at.play, move: this.idOf(record) }, record.step.from),
     )

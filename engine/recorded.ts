@@ -3,11 +3,17 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { type AnyResource, showValue } from '../dsl/resource.ts'
+import { withSecretsCovered } from './covered.ts'
 import { fulfils } from './fulfils.ts'
 import type { Step } from './host.ts'
 import type { Seal } from './sealed.ts'
 
 export type Recorded = { readonly value: unknown } | { readonly digest: string }
+
+/** Whether a value must not be in records: by its place, or because a secret is seen in it, such as the password that a host has. */
+export function isSecretIn({ sensitive }: AnyResource, value: unknown): boolean {
+  return sensitive === true || !isDeepStrictEqual(withSecretsCovered(value), value)
+}
 
 export class Recorder {
   readonly #seal: () => Seal
@@ -17,8 +23,8 @@ export class Recorder {
     this.#seal = seal
   }
 
-  record({ sensitive }: AnyResource, value: unknown): Recorded {
-    return sensitive ? { digest: this.#seal().fingerprint(value) } : { value }
+  record(resource: AnyResource, value: unknown): Recorded {
+    return isSecretIn(resource, value) ? { digest: this.#seal().fingerprint(value) } : { value }
   }
 
   /** Whether a value is the recorded one, but for what the host was left to choose. */
@@ -30,7 +36,8 @@ export class Recorder {
   /** A digest of what a step runs, and of what that reads. */
   script({ script, resource }: Step): string {
     const input = Buffer.from(script.input ?? '')
-    if (resource.sensitive) return this.#seal().fingerprint([script.text, input.toString('base64')])
+    if (isSecretIn(resource, [script.text, input.toString()]))
+      return this.#seal().fingerprint([script.text, input.toString('base64')])
     return createHash('sha256').update(`${script.text}\0`).update(input).digest('hex')
   }
 }

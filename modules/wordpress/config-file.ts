@@ -10,8 +10,8 @@ import { unchanged } from '../file-write.ts'
 import { phpTokens } from './php-tokens.ts'
 
 /** A PHP file of which a part is written. It is written only while it is as it was read, and where `php -l` takes the new text. */
-export function configFile(path: string): Resource<FileState> {
-  const place = fileAt(path)
+export function configFile(path: string, options: { readonly sensitive?: boolean } = {}): Resource<FileState> {
+  const place = fileAt(path, undefined, options)
   return {
     ...place,
     text: (value) => {

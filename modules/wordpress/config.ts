@@ -4,6 +4,9 @@ import { pathProblem } from '../../dsl/host-path.ts'
 import { type Resource, want, type Wish } from '../../dsl/resource.ts'
 import { note, type Reading, Task, type Verdict } from '../../dsl/task.ts'
 import { Probe } from '../../probe/probe.ts'
+import { isSecret, reveal, type Secret } from '../../shell/secret.ts'
+import { covered } from '../../shell/secret-text.ts'
+import { openToOthers } from '../file.ts'
 import { edited, textIn } from '../text-file.ts'
 import { configFile, secretName } from './config-file.ts'
 import { includesBefore, phpLiteral, type PhpValue, withConstant, withoutConstant } from './php-constants.ts'
@@ -18,12 +21,14 @@ export interface WpConfigStart {
    *
    * Refused in the plan are a value that is computed (`getenv`, another constant), a definition that runs or not (in a
    * condition, a function, a loop), and definitions whose names are computed, each with its line. Passwords, keys and
-   * salts are refused before any connection.
+   * salts are taken as secrets, and refused before any connection where they stand in the play. With a secret nothing of the
+   * file is told, before or after; a file that others may read is refused in the plan.
    *
    * @example
    * wpConfig('/srv/www/wp-config.php').define('WP_MEMORY_LIMIT', '256M')
+   * wpConfig('/srv/www/wp-config.php').define('DB_PASSWORD', secret.env('DB_PASSWORD'))
    */
-  define(name: string, value: PhpValue): WpConfig
+  define(name: string, value: PhpValue | Secret): WpConfig
   /** The constant is not defined: its live definitions go, with a guard that has nothing else in it. */
   undefined(name: string): WpConfig
 }
@@ -52,7 +57,7 @@ export function wpConfig(path: string): WpConfigStart {
 /** Which constant, and its value; undefined where it should not be defined. */
 interface Rule {
   readonly name: string
-  readonly value: PhpValue | undefined
+  readonly value: PhpValue | Secret | undefined
 }
 
 export class WpConfig extends Task implements WpConfigStart {
@@ -78,11 +83,13 @@ export class WpConfig extends Task implements WpConfigStart {
   get id(): string {
     if (!this.rule) return this.path
     const { name, value } = this.rule
-    return `${this.path}: ${value === undefined ? `no ${name}` : `${name} ${phpLiteral(value)}`}`
+    if (value === undefined) return `${this.path}: no ${name}`
+    return `${this.path}: ${name} ${isSecret(value) ? covered : phpLiteral(value)}`
   }
 
-  define(name: string, value: PhpValue): WpConfig {
-    return this.says({ name, value }, nameProblem(name) ?? valueProblem(name, value))
+  define(name: string, value: PhpValue | Secret): WpConfig {
+    if (isSecret(value)) return this.says({ name, value }, nameProblem(name))
+    return this.says({ name, value }, nameProblem(name) ?? openSecret(name) ?? valueProblem(name, value))
   }
 
   undefined(name: string): WpConfig {
@@ -96,19 +103,23 @@ export class WpConfig extends Task implements WpConfigStart {
   get wishes(): readonly Wish[] {
     const { path, rule } = this
     if (!rule) return []
-    const { name, value } = rule
+    const { name, value: said } = rule
+    const sensitive = isSecret(said)
+    const value = isSecret(said) ? reveal(said) : said
     const edit = (text: string) => {
       return value === undefined ? withoutConstant(path, text, name) : withConstant(path, text, name, value)
     }
     const claimed = value === undefined ? 'not defined' : phpLiteral(value)
     return [
-      want(configFile(path), (now, as) => edited(path, now, as, false, edit)),
-      want(claim(path, name), (now) => now, { whole: claimed }),
+      want(configFile(path, { sensitive }), (now, as) => edited(path, now, as, false, edit)),
+      want({ ...claim(path, name), sensitive }, (now) => now, { whole: claimed }),
     ]
   }
 
-  override judge({ now, changes }: Reading): readonly Verdict[] {
+  override judge({ now, desired, changes }: Reading): readonly Verdict[] {
     const place = configFile(this.path)
+    const open = isSecret(this.rule?.value) ? openToOthers(this.path, desired(place)) : []
+    if (open.length > 0) return open
     if (this.rule?.value === undefined || !changes(place)) return []
     const text = textIn(this.path, now(place))
     const file = phpFile(text)
@@ -138,11 +149,15 @@ function claim(path: string, name: string): Resource<null> {
 }
 
 const secret = 'is a secret'
-const secretHint = 'Keep it in a file on the host that wp-config.php reads, mode 0600 or 0640.'
+const secretHint = "Say where it is kept: secret.env('NAME'), secret.file(path) or secret.command(words)."
 
 function nameProblem(name: string): string | undefined {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `${JSON.stringify(name)} is not the name of a constant`
   if (/^(?:true|false|null|__.*__)$/i.test(name)) return `${name} is PHP's own`
+  return undefined
+}
+
+function openSecret(name: string): string | undefined {
   return secretName.test(name) ? `${name} ${secret}, which a play cannot hold` : undefined
 }
 

@@ -1,6 +1,7 @@
 /** The constants that a PHP file defines when it is included: read, put in, and taken out by its tokens. */
 
 import { Failure } from '../../errors/failure.ts'
+import { namesSecret } from '../../shell/secret-text.ts'
 import {
   definedConstant,
   type LiveToken,
@@ -47,7 +48,7 @@ export function withConstant(path: string, source: string, name: string, value: 
         path,
         file,
         first.statement.from,
-        `${name} is computed there: ${now.computed}`,
+        namesSecret(name) ? `${name} is computed there` : `${name} is computed there: ${now.computed}`,
         `Write its value there, or remove the line; then the play can keep it.`,
       )
     }

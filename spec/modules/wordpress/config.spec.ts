@@ -1,10 +1,12 @@
 import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
+import { secret } from '../../../dsl/secret.ts'
 import type { Task } from '../../../dsl/task.ts'
 import { fileAt } from '../../../modules/file.ts'
 import { wpConfig } from '../../../modules/wordpress/config.ts'
 import { configFile } from '../../../modules/wordpress/config-file.ts'
 import { contentOf, type FileState } from '../../../probe/file.ts'
+import { reveal } from '../../../shell/secret.ts'
 import { mockHost } from '../../../testing/mock-host.ts'
 import { run } from '../../../testing/run.ts'
 import { Real, realShells } from '../real.ts'
@@ -86,6 +88,41 @@ describe('wpConfig', () => {
     [wpConfig(path).define('A', 'a\0'), 'the value of A holds a NUL byte'],
   ])('is wrong before any connection: %#', (task, problem) => {
     expect(problems(task)).toEqual([`wpConfig ${path}: ${problem}`])
+  })
+
+  describe('of a secret', () => {
+    const password = secret.env('WP_CONFIG_SPEC')
+    const task = wpConfig(path).define('DB_PASSWORD', password)
+    const closed = (text: string, mode = '0640') => ({ ...file(text), mode }) as FileState
+
+    it('is written, and nothing of the file is told', async () => {
+      const host = mockHost('web1').has(configFile(path), closed(sample))
+      const { changes, tasks } = await run(task, host)
+      expect(tasks[0]?.task.title).toBe(`wpConfig ${path}: DB_PASSWORD (secret)`)
+      expect(changes).toMatchObject([{ diff: undefined, before: expect.stringMatching(/^secret [0-9a-f]{8} 0640/) }])
+      expect(host.holds(configFile(path))).toEqual(closed(sample.replace('hush', reveal(password))))
+      expect(JSON.stringify([changes, tasks])).not.toMatch(/hush|standin/)
+    })
+
+    it('is refused in the plan where others may read the file', async () => {
+      const { tasks } = await run(task, mockHost('web1').has(configFile(path), closed(sample, '0644')))
+      expect(tasks[0]?.failure).toMatchObject({ code: 'E_REFUSED', message: expect.stringContaining('0644') })
+    })
+
+    it('is refused without what stands there, where that is computed', async () => {
+      const computed = sample.replace("'hush'", "'hu' . 'sh'")
+      const { tasks } = await run(task, mockHost('web1').has(configFile(path), closed(computed)))
+      expect(tasks[0]?.failure?.message).toBe(`${path}, line 2: DB_PASSWORD is computed there.`)
+    })
+
+    it('is one that two tasks may not disagree on, and they are told without it', async () => {
+      const error = await run(
+        [task, wpConfig(path).define('DB_PASSWORD', secret.env('WP_CONFIG_OTHER'))],
+        mockHost('a'),
+      ).catch((thrown: unknown) => thrown)
+      expect((error as Error).message).toContain('one value, which is secret')
+      expect((error as Error).message).not.toContain('standin')
+    })
   })
 
   it("does not touch the file of Debian's package", () => {
