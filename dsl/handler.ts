@@ -17,7 +17,9 @@ export interface Handler {
   readonly needs?: Need | undefined
   /** What it claims: a task that claims otherwise disagrees with the one that notifies it. */
   readonly claims?: Wish | undefined
-  /** Where what it needs is not there, there is nothing to do. */
+  /** How it leaves a place that it moves beside: a unit that is restarted is active, also where it was not. */
+  readonly moves?: Wish | undefined
+  /** Where what it needs is not there, or is not yet as it would leave it, there is nothing to do. */
   readonly optional?: boolean
   readonly origin: Origin
 }

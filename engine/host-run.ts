@@ -17,6 +17,7 @@ import { pendingReactions, withdrawing } from './pending.ts'
 import { type Due, dueHandlers, leftPending, notReacted, react, withNeeds } from './react.ts'
 import type { Seal } from './sealed.ts'
 import { passingSeal, Telling } from './sensitive.ts'
+import { ReactionMoves } from './reaction-moves.ts'
 import { type Results, skipReason, type TaskResult } from './task-result.ts'
 import { type KeepFile, Teller } from './tell.ts'
 import { World } from './world.ts'
@@ -147,11 +148,15 @@ export class HostRun {
     }
     const outcome = outcomeOf(apply.results)
     const wanted = this.#due(apply)
-    const due = await withNeeds(this.#host, wanted, this.#world)
+    const due = await withNeeds(this.#host, wanted, this.#world, this.#facts)
     if (due.length > 0)
       this.#teller.progress(this.#tasks.length, due.map(({ handler }) => handler.name).join(', '), 'react')
     await this.#withdraw(apply, wanted, due)
-    if (!(await react(this.#host, due, this.#tellReaction))) return 'failed'
+    const moves = journal && new ReactionMoves(this.#host, this.#world, this.#facts, journal)
+    await moves?.begin(due, this.#changed(apply))
+    const isFine = await react(this.#host, due, this.#tellReaction)
+    moves?.end()
+    if (!isFine) return 'failed'
     return outcome === 'ok' && due.length > 0 ? 'changed' : outcome
   }
 
@@ -159,12 +164,15 @@ export class HostRun {
    * The handlers of what was changed and proved. A task that failed later does not keep them back: the next run would find
    * nothing changed, and the reaction would be lost.
    */
-  #due({ results, reacted }: Apply) {
+  #due(apply: Apply) {
+    const left = this.#left.filter(({ handler }) => !apply.reacted.has(handler.key))
+    return dueHandlers(this.#changed(apply), left)
+  }
+
+  /** What is inside a dead man's switch has reacted there. */
+  #changed({ results }: Apply): readonly CompiledTask[] {
     const changed = this.#tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
-    // What is inside a dead man's switch has reacted there.
-    const due = changed.filter(({ task }) => !(task instanceof DeadMansSwitch))
-    const left = this.#left.filter(({ handler }) => !reacted.has(handler.key))
-    return dueHandlers(due, left)
+    return changed.filter(({ task }) => !(task instanceof DeadMansSwitch))
   }
 
   /** Takes records back that this run made, and nothing calls for: what was written was put back, or was not written. */

@@ -54,6 +54,8 @@ export interface Move {
   readonly provable: boolean
   /** Why it cannot be turned round. */
   readonly irreversible: readonly string[]
+  /** The reaction to the task by which it is moved; undefined where the task itself does. */
+  readonly reaction?: string | undefined
 }
 
 /** What is known of how a move ended; `open` where nothing is. */
@@ -148,7 +150,7 @@ export class HostJournal {
       type: 'moves',
       ...this.#at,
       moves: moves.map((record) => {
-        const { by, step } = record
+        const { by, step, reaction } = record
         const { resource, from, to } = step
         const { key } = resource
         return {
@@ -160,6 +162,7 @@ export class HostJournal {
           to: recorder.record(resource, to),
           provable: !resource.unprovable,
           irreversible: irreversible(by),
+          reaction,
         }
       }),
     })

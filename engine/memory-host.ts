@@ -2,7 +2,7 @@
 
 import type { Handler } from '../dsl/handler.ts'
 import type { FromOutside } from '../dsl/observation.ts'
-import { type AnyResource, labelOf } from '../dsl/resource.ts'
+import { type AnyResource, labelOf, type Wish } from '../dsl/resource.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Result } from '../probe/batch.ts'
 import type { BaseFacts } from '../probe/facts.ts'
@@ -88,13 +88,19 @@ export class MemoryHost implements Host {
 
   async react(handlers: readonly Handler[], as: As): Promise<readonly StepEnd[]> {
     this.trips++
-    return handlers.map(({ key, absorbs }) => {
+    return handlers.map(({ key, absorbs, moves }) => {
       const failure = this.failing.get(key)
       if (failure) return failure
+      if (moves) this.#move(moves)
       const record = pendingReactions(as).key
       this.values.set(record, afterwards(this.#pending(record), { cleared: [key, ...absorbs] }))
       return 'done'
     })
+  }
+
+  #move({ resource, desired }: Wish): void {
+    const now = this.values.has(resource.key) ? this.values.get(resource.key) : resource.fresh
+    this.values.set(resource.key, desired(now, this.#facts))
   }
 
   #pending(key: string): Pending {

@@ -8,14 +8,19 @@ import type { World } from './world.ts'
 /** Places, each with the user who reads it. */
 export type Places = ReadonlyMap<AnyResource, As>
 
-/** Every place of every task and of what their handlers need, each once. */
+/** Every place of every task and of what their handlers need and move, each once. */
 export function placesOf(tasks: readonly CompiledTask[]): Places {
   const places = new Map<string, readonly [AnyResource, As]>()
   const add = (resource: AnyResource, as: As) => {
     if (!places.has(resource.key)) places.set(resource.key, [resource, as])
   }
   for (const { wishes, as } of tasks) for (const { resource } of wishes) add(resource, as)
-  for (const { handlers, as } of tasks) for (const { needs } of handlers) if (needs) add(needs.resource, as)
+  for (const { handlers, as } of tasks) {
+    for (const { needs, moves } of handlers) {
+      if (needs) add(needs.resource, as)
+      if (moves) add(moves.resource, as)
+    }
+  }
   return new Map(places.values())
 }
 

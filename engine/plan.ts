@@ -60,7 +60,7 @@ export function plan(
   const conflicts = undone(steps, before, world, facts)
   for (const { second, failure } of conflicts) results.set(second, failed(failure))
   const changing = tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
-  const due = dueHandlers(changing, left).filter((one) => !isNeedless(one, world))
+  const due = dueHandlers(changing, left).filter((one) => !isNeedless(one, world, facts))
   const refused = [...stillArmed(left), ...refusedReactions(dueHandlers(certain), world)]
   const isRefused = refused.length + conflicts.length > 0 || [...results].some(stops)
   return { results, steps: new Map(steps), due, refused, isRefused }

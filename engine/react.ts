@@ -2,9 +2,11 @@
 
 import type { Handler } from '../dsl/handler.ts'
 import { Failure } from '../errors/failure.ts'
+import type { BaseFacts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import type { As, Host } from './host.ts'
 import { read } from './places.ts'
+import { wouldMove } from './reaction-moves.ts'
 import { clearing, handlerOf, type Pending, pendingReactions } from './pending.ts'
 import { valueOf, type World } from './world.ts'
 
@@ -94,17 +96,23 @@ function lack({ needs }: Handler, world: World): Failure | undefined {
 }
 
 /** Those that have something to do: of the optional ones those that have what they need, as it is now. */
-export async function withNeeds(host: Host, due: readonly Due[], world: World): Promise<readonly Due[]> {
-  const optional = due.flatMap(({ handler, as }) =>
-    handler.optional && handler.needs ? [{ ...handler.needs, as }] : [],
+export async function withNeeds(
+  host: Host,
+  due: readonly Due[],
+  world: World,
+  facts: BaseFacts,
+): Promise<readonly Due[]> {
+  const optional = due.flatMap(({ handler: { needs, moves, optional }, as }) =>
+    optional ? [needs, moves].flatMap((asked) => (asked ? [[asked.resource, as] as const] : [])) : [],
   )
-  if (optional.length > 0) await read(host, world, new Map(optional.map(({ resource, as }) => [resource, as])))
-  return due.filter((one) => !isNeedless(one, world))
+  if (optional.length > 0) await read(host, world, new Map(optional))
+  return due.filter((one) => !isNeedless(one, world, facts))
 }
 
-/** Whether what it is for is not there, which is no mistake. */
-export function isNeedless({ handler }: Due, world: World): boolean {
-  return (handler.optional ?? false) && lack(handler, world) !== undefined
+/** Whether what it is for is not there, which is no mistake: there is no unit to restart, or it does not run. */
+export function isNeedless({ handler }: Due, world: World, facts: BaseFacts): boolean {
+  const { optional = false, moves } = handler
+  return optional && (lack(handler, world) !== undefined || (moves !== undefined && wouldMove(moves, world, facts)))
 }
 
 /** Runs handlers, in one trip for each user; tells each. False where one failed. Rejects where the host is lost, when all are told. */

@@ -10,6 +10,8 @@ export interface StepRecord {
   readonly step: Step
   /** What a reader is told of it; undefined of a configuration test. */
   readonly change: Change | undefined
+  /** The reaction that moves it, where it is not the task itself. */
+  readonly reaction?: string
   /** Open until the host has said how it ended; done until it was read again. */
   end: 'open' | 'done' | 'proved' | 'disproved' | 'failed' | 'not run' | 'put back'
 }

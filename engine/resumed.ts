@@ -9,7 +9,7 @@ export function resuming(records: readonly RunRecord[]): (at: At) => Mandate {
   const moves = records.flatMap((record) => record.moves)
   return ({ play, host }) => {
     const mine = moves.filter((move) => move.play === play && move.host === host)
-    const of = (index: number) => mine.filter(({ task }) => task.index === index)
+    const of = (index: number) => mine.filter(({ task, reaction }) => task.index === index && !reaction)
     return {
       leaves: ({ index }) => (isDone(of(index)) ? 'it was run already, and is not run twice' : undefined),
       hasChanged: ({ index }) => of(index).some(({ end }) => end !== 'not run' && end !== 'put back'),

@@ -144,8 +144,11 @@ function places(run: RunRecord, play: Play, fleet: readonly InventoryHost[]): (h
     const host = { ...now, groups: then.groups, vars: { ...now.vars, ...then.vars } }
     const { tasks } = compile(play, host, fleet, facts, { tags: [], skipTags: [] })
     const found = new Map<string, Found>()
-    for (const by of tasks)
-      for (const wish of by.wishes) if (!found.has(wish.resource.key)) found.set(wish.resource.key, { wish, by })
+    for (const by of tasks) {
+      const moved = by.handlers.flatMap(({ moves }) => moves ?? [])
+      for (const wish of [...by.wishes, ...moved])
+        if (!found.has(wish.resource.key)) found.set(wish.resource.key, { wish, by })
+    }
     const there = { places: found, tasks }
     made.set(name, there)
     return there
@@ -174,7 +177,7 @@ class Turned extends Task {
 /** The task with its moves from after to before, the last one first. */
 function backOf(done: Done, there: There, kept: KeptIn): Task {
   const by = taskOf(done, there)
-  // What the run restarted may be gone again when it is turned round.
+  // What the run restarted may be gone again when it is turned round, or stopped as it was before.
   const notify = (by?.handlers ?? []).map((handler): Handler => ({ ...handler, optional: true }))
   return new Turned(
     done,

@@ -181,6 +181,7 @@ export function restart(name: string): Handler {
       return undefined
     }),
     claims: claimsOf(whole, 'restarted'),
+    moves: want(unit(whole), (now) => now && { ...now, active: true }),
     origin: Origin.here(),
     script: lines(
       control,
