@@ -14,7 +14,7 @@ import { type Plan, plan, untouched } from './plan.ts'
 import type { As, Step } from './host.ts'
 import type { Mandate } from './mandate.ts'
 import { pendingReactions, withdrawing } from './pending.ts'
-import { type Due, dueHandlers, leftPending, notReacted, react, withNeeds } from './react.ts'
+import { type Due, leftPending, notReacted, react, unabsorbed, wantedHandlers, withNeeds } from './react.ts'
 import type { Seal } from './sealed.ts'
 import { passingSeal, Telling } from './sensitive.ts'
 import { ReactionMoves } from './reaction-moves.ts'
@@ -144,10 +144,10 @@ export class HostRun {
       isLost = false
     } finally {
       this.#teller.tasks(this.#tasks, apply.results)
-      if (isLost) notReacted(this.#due(apply), this.#tellReaction)
+      if (isLost) notReacted(unabsorbed(this.#wanted(apply)), this.#tellReaction)
     }
     const outcome = outcomeOf(apply.results)
-    const wanted = this.#due(apply)
+    const wanted = this.#wanted(apply)
     const due = await withNeeds(this.#host, wanted, this.#world, this.#facts)
     if (due.length > 0)
       this.#teller.progress(this.#tasks.length, due.map(({ handler }) => handler.name).join(', '), 'react')
@@ -164,9 +164,9 @@ export class HostRun {
    * The handlers of what was changed and proved. A task that failed later does not keep them back: the next run would find
    * nothing changed, and the reaction would be lost.
    */
-  #due(apply: Apply) {
+  #wanted(apply: Apply) {
     const left = this.#left.filter(({ handler }) => !apply.reacted.has(handler.key))
-    return dueHandlers(this.#changed(apply), left)
+    return wantedHandlers(this.#changed(apply), left)
   }
 
   /** What is inside a dead man's switch has reacted there. */

@@ -9,7 +9,16 @@ import { type Decision, decide } from './decide.ts'
 import { isMove, type Step } from './host.ts'
 import type { Mandate } from './mandate.ts'
 import { toldOfLater } from './made-below.ts'
-import { type Due, dueHandlers, isNeedless, type RefusedReaction, refusedReactions, stillArmed } from './react.ts'
+import {
+  type Due,
+  dueHandlers,
+  isNeedless,
+  type RefusedReaction,
+  refusedReactions,
+  stillArmed,
+  unabsorbed,
+  wantedHandlers,
+} from './react.ts'
 import { decided, failed, type Results, skipped, skipReason, stops, type TaskResult } from './task-result.ts'
 import { valueOf, type World } from './world.ts'
 
@@ -60,7 +69,7 @@ export function plan(
   const conflicts = undone(steps, before, world, facts)
   for (const { second, failure } of conflicts) results.set(second, failed(failure))
   const changing = tasks.filter((compiled) => results.get(compiled)?.outcome === 'changed')
-  const due = dueHandlers(changing, left).filter((one) => !isNeedless(one, world, facts))
+  const due = unabsorbed(wantedHandlers(changing, left).filter((one) => !isNeedless(one, world, facts)))
   const refused = [...stillArmed(left), ...refusedReactions(dueHandlers(certain), world)]
   const isRefused = refused.length + conflicts.length > 0 || [...results].some(stops)
   return { results, steps: new Map(steps), due, refused, isRefused }

@@ -34,6 +34,11 @@ export type TellReaction = (due: Due, outcome: 'planned' | 'done' | 'failed', fa
  * another absorbs is left out.
  */
 export function dueHandlers(changed: readonly CompiledTask[], left: readonly Due[] = []): readonly Due[] {
+  return unabsorbed(wantedHandlers(changed, left))
+}
+
+/** Equal ones are one; what others absorb is among them. */
+export function wantedHandlers(changed: readonly CompiledTask[], left: readonly Due[]): readonly Due[] {
   const due = new Map<string, Due>(left.map((one) => [one.handler.key, one]))
   for (const { handlers, info, as } of changed) {
     for (const handler of handlers) {
@@ -46,8 +51,12 @@ export function dueHandlers(changed: readonly CompiledTask[], left: readonly Due
       )
     }
   }
-  const absorbed = new Set([...due.values()].flatMap(({ handler }) => handler.absorbs))
-  return [...due.values()].filter(({ handler }) => !absorbed.has(handler.key))
+  return [...due.values()]
+}
+
+export function unabsorbed(due: readonly Due[]): readonly Due[] {
+  const absorbed = new Set(due.flatMap(({ handler }) => handler.absorbs))
+  return due.filter(({ handler }) => !absorbed.has(handler.key))
 }
 
 /** What earlier runs left to be done on the host. */
@@ -95,7 +104,10 @@ function lack({ needs }: Handler, world: World): Failure | undefined {
   return refusal && new Failure('E_REFUSED', refusal.reason, { hint: refusal.hint })
 }
 
-/** Those that have something to do: of the optional ones those that have what they need, as it is now. */
+/**
+ * Those that have something to do: of the optional ones those that have what they need, as it is now. What one that has nothing
+ * to do would have absorbed is done.
+ */
 export async function withNeeds(
   host: Host,
   due: readonly Due[],
@@ -106,7 +118,7 @@ export async function withNeeds(
     optional ? [needs, moves].flatMap((asked) => (asked ? [[asked.resource, as] as const] : [])) : [],
   )
   if (optional.length > 0) await read(host, world, new Map(optional))
-  return due.filter((one) => !isNeedless(one, world, facts))
+  return unabsorbed(due.filter((one) => !isNeedless(one, world, facts)))
 }
 
 /** Whether what it is for is not there, which is no mistake: there is no unit to restart, or it does not run. */

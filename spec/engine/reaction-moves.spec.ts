@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { command } from '../../modules/command.ts'
-import { restart } from '../../modules/service.ts'
+import { reload, restart } from '../../modules/service.ts'
 import { unit } from '../../modules/unit.ts'
+import { pendingReactions } from '../../engine/pending.ts'
 import { resuming } from '../../engine/resumed.ts'
 import { sh } from '../../shell/script.ts'
 import { mockHost } from '../../testing/mock-host.ts'
@@ -35,6 +36,16 @@ describe('a restart of a unit that was stopped', () => {
     const again = await records.undo(back.record, play, [host.memory])
     expect(again.reactions).toEqual(['restart nginx done'])
     expect(host.holds(nginx)).toEqual({ enabled: 'disabled', active: true })
+  })
+
+  it('is not done for a stopped unit, and what it would have absorbed is', async () => {
+    const both = playOf('p', [fill('a', 'x').notify(restart('nginx')), fill('b', 'y').notify(reload('nginx'))])
+    const [host, records] = [site(false), new Records()]
+    const { record, reactions } = await records.run(both, [host.memory])
+    expect(reactions).toEqual(['restart nginx done'])
+    const back = await records.undo(record, both, [host.memory])
+    expect(back.reactions).toEqual(['reload nginx done'])
+    expect(host.holds(pendingReactions(undefined))).toEqual({})
   })
 
   it('is nothing to be resumed by: what was run once is not run twice', async () => {
