@@ -46,6 +46,8 @@ const withoutChange: ReadonlySet<string> = new Set([
   'perfProfile',
   'qdiscStats',
   'redisLatency',
+  'sshdTest',
+  'sudoersTest',
   'udpDrops',
 ])
 
