@@ -104,12 +104,12 @@ export class Armed {
       const [end] = await Promise.race([attempt, this.#late()])
       if (!(end instanceof Failure)) return undefined
       const late = end.seen?.status === ends.claimed
-      return late ? new Failure('E_LOCKED_OUT', 'The new login came too late: the host had put the change back.') : end
+      return late ? new Failure('E_LOCKED_OUT', 'The new login came too late.') : end
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      const { message, hint, seen } = error
+      // Its remedy is for a login that never worked.
+      const { message, seen } = error
       return new Failure('E_LOCKED_OUT', `Nobody could log in after the change: ${message}`, {
-        hint,
         seen,
         cause: error,
       })
