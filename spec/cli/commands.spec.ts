@@ -70,8 +70,8 @@ hello · web · 2 hosts · 2 tasks
 
 describe('play facts', () => {
   it('asks hosts what they are', async () => {
-    const { bin, play } = project({ 'inventory/default.ts': local })
-    const text = await bin(['facts', 'here'])
+    const { play } = project({ 'inventory/default.ts': local })
+    const text = await play(['facts', 'here'])
     expect(text.status).toBe(0)
     expect(text.stdout).toMatch(/^here\n {2}host\n {4}hostname +\S+\n/)
     expect(text.stdout).toMatch(/^ {2}os\n {4}os\.id +\w+\n/m)
@@ -93,8 +93,8 @@ describe('play facts', () => {
 
 describe('play exec', () => {
   it('runs a command side by side, and tells equal answers once', async () => {
-    const { bin, play } = project({ 'inventory/default.ts': local })
-    expect(await bin(['exec', 'web', '--', 'echo hi | tr h H; echo oops >&2'])).toEqual({
+    const { play } = project({ 'inventory/default.ts': local })
+    expect(await play(['exec', 'web', '--', 'echo hi | tr h H; echo oops >&2'])).toEqual({
       status: 0,
       stdout: 'here also\n  Hi\n  oops\n',
       stderr: '',

@@ -56,7 +56,7 @@ describe('a host on which another run works', () => {
     const running = await other(made)
     const args = ['run', 'out', '-l', 'here', '-e', `domain=${out}`, '--wait-for-lock', '1m', '--output', 'json']
     let closing: Promise<void> | undefined
-    const ended = await made.bin(args, (text) => {
+    const ended = await made.play(args, {}, (text) => {
       if (text.includes('"type":"host-waiting"')) closing ??= running.close()
     })
     await closing
@@ -94,7 +94,7 @@ it('is waited for no more after Ctrl-C', async () => {
     '--output',
     'json',
   ]
-  const ended = await made.bin(args, (text, pid) => {
+  const ended = await made.play(args, {}, (text, pid) => {
     if (told || !text.includes('"type":"host-waiting"')) return
     told = true
     process.kill(pid, 'SIGINT')

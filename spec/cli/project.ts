@@ -23,15 +23,13 @@ export interface Project {
   readonly folder: string
   readonly write: (path: string, text: string) => void
   /** What a command line says and returns, in a process that stands already: a start costs more than most commands. */
-  readonly play: (args: readonly string[], env?: Environment) => Promise<Ended>
+  readonly play: (args: readonly string[], env?: Environment, onOutput?: OnOutput) => Promise<Ended>
   /** The real bin, for what only a process of its own can show: how it starts and ends, its streams, signals. */
-  readonly bin: (
-    args: readonly string[],
-    onOutput?: (text: string, pid: number) => void,
-    env?: Environment,
-  ) => Promise<Ended>
+  readonly bin: (args: readonly string[], onOutput?: OnOutput, env?: Environment) => Promise<Ended>
 }
 
+/** Told all that standard output had so far, and the process to send signals to. */
+type OnOutput = (text: string, pid: number) => void
 type Environment = Readonly<Record<string, string>>
 
 export const shape = `import { shape, text } from 'fleetplay'
@@ -98,7 +96,7 @@ export function project(files: Readonly<Record<string, string>> = {}): Project {
   return {
     folder,
     write,
-    play: (args, env = {}) => say(folder, args, env),
+    play: (args, env = {}, onOutput = () => {}) => say(folder, args, env, onOutput),
     bin: (args, onOutput = () => {}, env = {}) => run(folder, args, onOutput, env),
   }
 }
@@ -111,7 +109,7 @@ const stateIn = (folder: string) => ({
 
 let standing: ChildProcess | undefined
 
-function say(cwd: string, args: readonly string[], env: Environment): Promise<Ended> {
+function say(cwd: string, args: readonly string[], env: Environment, onOutput: OnOutput): Promise<Ended> {
   if (!standing) {
     standing = fork(standingPath, { env: { PATH, HOME }, execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     // It ends when this process does.
@@ -125,20 +123,19 @@ function say(cwd: string, args: readonly string[], env: Environment): Promise<En
       reject(new Error(`play ${args.join(' ')} ended the process that it was said in.`))
     }
     child.once('exit', lost)
-    child.once('message', (ended) => {
+    const hear = (message: unknown) => {
+      const { status, stdout, stderr } = message as Partial<Ended>
+      if (status === undefined) return onOutput(stdout!, child.pid!)
       child.off('exit', lost)
-      resolve(ended as Ended)
-    })
+      child.off('message', hear)
+      resolve({ status, stdout: stdout!, stderr: stderr! })
+    }
+    child.on('message', hear)
     child.send({ args, cwd, env: { ...stateIn(cwd), ...env } })
   })
 }
 
-function run(
-  cwd: string,
-  args: readonly string[],
-  onOutput: (text: string, pid: number) => void,
-  env: Environment,
-): Promise<Ended> {
+function run(cwd: string, args: readonly string[], onOutput: OnOutput, env: Environment): Promise<Ended> {
   const child = spawn(process.execPath, [binPath, ...args], {
     cwd,
     env: { PATH, HOME, ...stateIn(cwd), ...env },

@@ -37,7 +37,7 @@ reacted
       'file:/etc/php-version': { type: 'file', content: { text: '8.4\n' } },
     })
 
-    const second = await bin(['run', 'hello'])
+    const second = await play(['run', 'hello'])
     expect(timeless(second.stdout)).toBe(`\
 hello · 2 hosts · 2 tasks · inventory/default.ts
 ${notice}
@@ -126,8 +126,8 @@ export default fleet.play('nothing').hosts('web').tasks([])
   const files = { 'inventory/default.ts': local, 'plays/bad.ts': bad, 'plays/nothing.ts': nothing }
 
   it('are 2 where a task failed, 3 where a host was unreachable, and 2 wins', async () => {
-    const { bin, play } = project(files)
-    const both = await bin(['run', 'bad'])
+    const { play } = project(files)
+    const both = await play(['run', 'bad'])
     expect(both.status).toBe(2)
     expect(both.stdout).toContain('again on what is left:  play run bad --limit here,away')
     const unreachable = await play(['run', 'nothing'])

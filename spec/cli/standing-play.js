@@ -17,18 +17,20 @@ process.on('disconnect', () => process.exit())
 async function say({ args, cwd, env }) {
   process.chdir(cwd)
   process.env = { ...environment, ...env }
-  const [stdout, stderr] = [replaced('stdout'), replaced('stderr')]
+  const stdout = replaced('stdout', (text) => process.send({ stdout: text }))
+  const stderr = replaced('stderr')
   const status = await main(args)
   process.send({ status, stdout: stdout(), stderr: stderr() })
 }
 
-/** Puts an empty stream in the place of a standard one; gives what is written to it. */
-function replaced(name) {
+/** Puts an empty stream in the place of a standard one; gives what is written to it, and tells it as it grows. */
+function replaced(name, onText = () => {}) {
   let text = ''
   const value = new Writable({
     decodeStrings: false,
     write: (chunk, _encoding, written) => {
       text += chunk
+      onText(text)
       written()
     },
   })

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { configTest } from '../../dsl/guard.ts'
 import { handler } from '../../dsl/handler.ts'
 import { want } from '../../dsl/resource.ts'
@@ -54,15 +54,15 @@ const fine = configTest('daemon -t', sh`true`)
 const reload = handler('reload daemon', sh`exit 1`)
 
 describe.each(realShells)('a configuration test under $name', ({ name: shell }) => {
-  let real: Real
-  afterEach(() => real.remove())
+  const real = new Real(shell)
+  afterEach(() => real.clear())
+  afterAll(() => real.remove())
 
   /** A daemon that refuses a configuration with the word `bad` in it. */
   const daemonIn = (root: string) => configTest('daemon -t', sh`! cat ${root}/*.conf | grep bad >&2 || exit 78`)
   const conf = (name: string, content: string) => file(real.path(name)).content(content)
 
   it('that is content leaves what was written', async () => {
-    real = new Real(shell)
     const task = conf('a.conf', 'good\n').guardedBy(daemonIn(real.root))
     const first = await real.run([task])
     expect(first.outcomes).toEqual(['changed'])
@@ -72,7 +72,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('that fails puts all that the task wrote back, in the daemon’s words, and nothing reacts', async () => {
-    real = new Real(shell)
     writeFileSync(real.path('a.conf'), 'first\n', { mode: 0o640 })
     const was = real.text('a.conf')
     const task = new Both(conf('a.conf', 'second\n'), conf('b.conf', 'a bad word\n'))
@@ -90,7 +89,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('that fails without the change too says so', async () => {
-    real = new Real(shell)
     writeFileSync(real.path('b.conf'), 'bad from before\n')
     const { failures, told } = await real.run([conf('a.conf', 'good\n').guardedBy(daemonIn(real.root))])
     expect(failures[0]).toContain('daemon -t fails without')
@@ -99,13 +97,11 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('may be cured by the change', async () => {
-    real = new Real(shell)
     writeFileSync(real.path('b.conf'), 'bad from before\n')
     expect((await real.run([conf('b.conf', 'good\n').guardedBy(daemonIn(real.root))])).outcomes).toEqual(['changed'])
   })
 
   it('is run where a write under it failed, for what was written before', async () => {
-    real = new Real(shell)
     const broken = new Both(conf('a.conf', 'bad\n'), new Breaks()).guardedBy(daemonIn(real.root))
     const { outcomes, failures } = await real.run([broken])
     expect(outcomes).toEqual(['failed'])
@@ -114,7 +110,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('says where something could not be put back', async () => {
-    real = new Real(shell)
     mkdirSync(real.path('d'))
     writeFileSync(real.path('d/a.conf'), 'first\n')
     // What others do in the meantime.
@@ -125,7 +120,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('is run once for neighbouring tasks under it, which are only good together', async () => {
-    real = new Real(shell)
     // Each file names another that must be there.
     const test = configTest(
       'daemon -t',
@@ -139,7 +133,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('that fails after the last of several tasks puts back all of them, and none is told as changed', async () => {
-    real = new Real(shell)
     mkdirSync(real.path('a'))
     writeFileSync(real.path('a.conf'), 'first\n')
     const was = real.text('a.conf')
@@ -169,7 +162,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('runs before a task that is under another one or none, or that stands alone', async () => {
-    real = new Real(shell)
     const noting = (name: string) =>
       configTest(name, sh`echo ${name} $(ls ${real.root}) >>${real.path('runs')}`.touches())
     const [a, b] = [noting('a'), noting('b')]
@@ -199,7 +191,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('is run for the tasks that were done, where the write of a later one under it fails', async () => {
-    real = new Real(shell)
     const test = daemonIn(real.root)
     const [good, bad, breaks, after] = [
       conf('0.conf', 'good\n').guardedBy(test),
@@ -222,7 +213,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('fails all of its tasks, where something could not be put back', async () => {
-    real = new Real(shell)
     mkdirSync(real.path('d'))
     writeFileSync(real.path('d/a.conf'), 'first\n')
     const test = configTest('daemon -t', sh`echo no >&2; rm -r ${real.path('d')}; false`.touches())
@@ -233,7 +223,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('costs no trip of its own', async () => {
-    real = new Real(shell)
     const trips = async (tasks: TaskList) => (await real.run(tasks)).trips
     const plain = await trips([conf('a.conf', 'one\n')])
     expect(await trips([conf('a.conf', 'two\n').guardedBy(daemonIn(real.root))])).toBe(plain)
@@ -241,7 +230,6 @@ describe.each(realShells)('a configuration test under $name', ({ name: shell }) 
   })
 
   it('is not run where nothing is written', async () => {
-    real = new Real(shell)
     const never = configTest('daemon -t', sh`touch ${real.path('ran')}; exit 1`)
     writeFileSync(real.path('a.conf'), 'same\n', { mode: 0o644 })
     expect((await real.run([conf('a.conf', 'same\n').mode('0644').guardedBy(never)])).outcomes).toEqual(['ok'])

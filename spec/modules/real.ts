@@ -89,6 +89,11 @@ export class Real {
     }
   }
 
+  /** For what comes next in the same session. */
+  clear(): void {
+    for (const name of this.entries()) rmSync(this.path(name), { recursive: true })
+  }
+
   async remove(): Promise<void> {
     await this.#host?.close()
     rmSync(this.root, { recursive: true, force: true })
