@@ -16,7 +16,8 @@ export function disturb(name: keyof typeof roles, counts: Readonly<Partial<Recor
   const role = roles[name]!
   const called = `fault-${name}`
   const folder = mkdtempSync(join(tmpdir(), 'fleetplay-faults-'))
-  const table: string[] = []
+  // A suite of many minutes is told as it goes.
+  const tell = (line: string) => console.log(`${called}: ${line}`)
   let ground: Ground
   let machine: Machine
 
@@ -24,12 +25,11 @@ export function disturb(name: keyof typeof roles, counts: Readonly<Partial<Recor
     machine = await Machine.boot(called, role.memory)
     ground = await Ground.prepare({ machine, groups: role.groups, folder }, role)
     const { bytes, at } = ground.marks.at(-1)!
-    table.push(
-      `${called}: seed ${seed}; a run takes ${bytes} bytes and ${(at / 1000).toFixed(1)} s, and changes ${ground.owned.length} paths`,
+    tell(
+      `seed ${seed}; a run takes ${bytes} bytes and ${(at / 1000).toFixed(1)} s, and changes ${ground.owned.length} paths`,
     )
   })
   afterAll(async () => {
-    console.log(table.join('\n'))
     ground?.end()
     await machine?.close()
     rmSync(folder, { recursive: true, force: true })
@@ -42,11 +42,11 @@ export function disturb(name: keyof typeof roles, counts: Readonly<Partial<Recor
       const point = points(ground.marks, count, random)[i]!
       const where = `${disturbance} after ${point.bytes} bytes and ${point.delay} ms`
       const told = await ground.disturbed(disturbance, point, i).catch((error: unknown) => {
-        table.push(`  ${where}: FAILED`)
+        tell(`${where}: FAILED`)
         throw error
       })
       met.push(told.met)
-      table.push(`  ${where}: ${told.wrong.length > 0 ? 'WRONG, ' : ''}${outcome(told, ground)}`)
+      tell(`${where}: ${told.wrong.length > 0 ? 'WRONG, ' : ''}${outcome(told, ground)}`)
       expect(told.wrong, where).toEqual([])
     })
     it('met the run under way', () => expect(met.filter(Boolean).length).toBeGreaterThanOrEqual(Math.ceil(count * 0.8)))
