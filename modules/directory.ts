@@ -1,7 +1,7 @@
 /** Directories: there, with a mode and an owner, or not there. */
 
 import { parentsOf, pathProblem } from '../dsl/host-path.ts'
-import { type Identity, look, type Resource, want, type Wish } from '../dsl/resource.ts'
+import { type Beside, type Identity, look, type Resource, want, type Wish } from '../dsl/resource.ts'
 import { irreversible, type Reading, refuse, Task, type Verdict } from '../dsl/task.ts'
 import { mode as parseMode, type Mode } from '../dsl/units.ts'
 import { isProblem } from '../dsl/variable.ts'
@@ -75,8 +75,16 @@ export class Directory extends Task {
 
   get wishes(): readonly Wish[] {
     if (this.removal !== 'none') {
-      const place = this.removal === 'tree' ? treeAt(this.id) : fileAt(this.id)
-      return [look(contentsOf(this.id)), want(place, (now) => removed(this.id, now), { whole: { type: 'absent' } })]
+      const [whole, contents] = [{ type: 'absent' }, contentsOf(this.id)]
+      if (this.removal === 'tree') {
+        return [look(contents), want(treeAt(this.id), (now) => removed(this.id, now), { whole })]
+      }
+      const emptied = (now: FileState, _: Identity, beside: Beside) => {
+        // Whether it can go is as sure as that it is empty then.
+        if (now.type === 'directory') beside(contents)
+        return removed(this.id, now)
+      }
+      return [look(contents), want(fileAt(this.id), emptied, { whole })]
     }
     const above = parentsOf(this.id).map((path) => {
       return want(directoryAt(path), (now, as) => parent(path, now, as), { unclaimed: true })

@@ -101,7 +101,7 @@ const ofTheHost: fc.Arbitrary<Sentence> = oneof(
   name.map((its) => said(`sysctl ${its} absent`, () => words.sysctl(`50-${its}`).absent())),
   tuple(userName, option(constantFrom('/bin/bash', '/bin/sh')), fc.subarray(['one', 'two', 'games'])).map(
     ([its, shell, groups]) =>
-      said(`user ${its} ${shell} ${groups}`, () => {
+      said(`user ${its} ${shell} ${groups.join()}`, () => {
         const one = words.user(its).groups(...groups)
         return shell ? one.shell(shell) : one
       }),
