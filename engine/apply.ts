@@ -9,6 +9,7 @@ import { seconds } from '../dsl/units.ts'
 import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
 import { Armed } from './armed.ts'
+import { showMade } from './claims.ts'
 import type { CompiledTask } from './compile.ts'
 import { decide, isUncertain } from './decide.ts'
 import { fulfils } from './fulfils.ts'
@@ -387,8 +388,10 @@ function lostBy(error: unknown): Failure {
 }
 
 function notConverged({ resource, to }: Step, now: unknown, telling: Telling): Failure {
+  const told = [telling.show(resource, now), telling.show(resource, to)] as const
+  const [is, not] = resource.sensitive ? told : showMade(resource, now, to)
   return new Failure(
     'E_NOT_CONVERGED',
-    `${labelOf(resource)} was changed without an error, yet it is ${telling.show(resource, now)} and not ${telling.show(resource, to)}.`,
+    `${labelOf(resource)} was changed without an error, yet it is ${is} and not ${not}.`,
   )
 }

@@ -5,9 +5,11 @@ import { type AnyResource, showValue, type Wish } from '../dsl/resource.ts'
 
 type Pair = readonly [string, string]
 
+const secret: Pair = ['one value, which is secret', 'another']
+
 /** By their texts where those differ, by what the place shows of them, or by the fields that differ. */
 export function showClaims(a: Wish, b: Wish): Pair {
-  if (a.resource.sensitive || b.resource.sensitive) return ['one value, which is secret', 'another']
+  if (a.resource.sensitive || b.resource.sensitive) return secret
   if (a.whole === undefined || b.whole === undefined) return short([showClaim(a), showClaim(b)])
   const [one, other] = [madeOfNothing(a), madeOfNothing(b)]
   return short(
@@ -17,6 +19,7 @@ export function showClaims(a: Wish, b: Wish): Pair {
 
 /** Two values of a place: by their texts where those differ, as the place shows them, or, where that is long, by the fields that differ. */
 export function showMade(resource: AnyResource, a: unknown, b: unknown): Pair {
+  if (resource.sensitive) return secret
   const [one, other] = [a, b].map((value) => ({ shown: showValue(resource, value), text: resource.text?.(value) }))
   const isLong = [one, other].some((made) => made!.shown.length > 60)
   return short(byTexts(one, other) ?? (isLong ? byFields(a, b) : undefined) ?? [one!.shown, other!.shown])

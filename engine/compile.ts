@@ -13,6 +13,7 @@ import { type Facts, withNeed } from '../probe/facts.ts'
 import { conflicts } from './conflicts.ts'
 import type { TaskInfo } from './events.ts'
 import type { As } from './host.ts'
+import { halfTold } from './half-told.ts'
 import { FactWanted } from './lazy-facts.ts'
 
 /** Contents of local files by path; each is read once in a run, or the reason why it cannot be. */
@@ -60,10 +61,11 @@ export function compile(
   const tasks = supply(said, problems).flatMap((task, index) => {
     if (!chosen(task.keywords.tags, choice)) return []
     const info = infoOf(task, index, play)
-    const wrong = [...problemsOf(task), ...awaitingLater(task, said.slice(index))]
+    const own = [...problemsOf(task), ...halfTold(task)]
+    const wrong = [...own, ...awaitingLater(task, said.slice(index))]
     problems.push(...wrong.map((problem) => problem.at(info.place)))
     try {
-      return [compileTask(task, info, play, facts)]
+      return [compileTask(task, info, play, facts, own.length > 0)]
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       problems.push(error.at(info.place))
@@ -128,12 +130,12 @@ function infoOf(task: Task, index: number, play: Play): TaskInfo {
   }
 }
 
-function compileTask(task: Task, info: TaskInfo, play: Play, facts: Facts): CompiledTask {
+function compileTask(task: Task, info: TaskInfo, play: Play, facts: Facts, isWrong: boolean): CompiledTask {
   return {
     info,
     task,
     // What a wrong task wishes may be a place that cannot be named: a path with a NUL byte.
-    wishes: problemsOf(task).length > 0 ? [] : wishesOf(task),
+    wishes: isWrong ? [] : wishesOf(task),
     handlers: handlersOf(task),
     as: task.keywords.become ?? play.become,
     applies: applies(task, facts),

@@ -125,7 +125,9 @@ export function unrest(
     if (!mover || mover.by === owner.by || waits(owner.by)) return []
     const wished = again(owner.wish, end)
     if (isDeepStrictEqual(wished, end)) return []
-    return [disagree(owner, mover, showMade(owner.wish.resource, wished, end))]
+    // One that says that the place is secret says it for all.
+    const { resource = owner.wish.resource } = owners.find(({ wish }) => wish.resource.sensitive)?.wish ?? {}
+    return [disagree(owner, mover, showMade(resource, wished, end))]
   })
 }
 

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { dirname as localDirname, isAbsolute, join } from 'node:path'
 import { dirname } from 'node:path/posix'
+import { halfCharacter } from '../dsl/half-character.ts'
 import { pathProblem } from '../dsl/host-path.ts'
 import { Origin } from '../dsl/origin.ts'
 import { type Identity, look, type Resource, want, type Wish } from '../dsl/resource.ts'
@@ -78,7 +79,9 @@ export class File extends Task implements FileStart {
   }
 
   content(content: string | Uint8Array | Secret): File {
-    return this.says({ said: isSecret(content) ? content : Buffer.from(content), local: undefined })
+    const problem = typeof content === 'string' ? halfCharacter(content) : undefined
+    const said = isSecret(content) ? content : Buffer.from(content)
+    return this.says({ said, local: undefined }).wrong(problem && `file ${this.id}: ${problem}`)
   }
 
   template<D>(template: (data: D) => string, data: D): File {

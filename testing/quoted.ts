@@ -30,7 +30,14 @@ export const hostileTexts: readonly string[] = [
   `-e ${touch}`,
   `%s ${canary} *`,
   '../law',
+  '-rf',
   'x'.repeat(255),
+  'x'.repeat(256),
+  `${'x/'.repeat(2048)}x`,
+  // Right to left, a mark that joins the letter before it, and what is not one unit of UTF-16.
+  '\u202e\u05d0txt.exe',
+  'e\u0301\u{1f600}',
+  'half \ud83d',
   `ü${canary}`.padEnd(254, 'x'),
   'x\0',
 ]

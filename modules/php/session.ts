@@ -1,5 +1,6 @@
 /** Where PHP keeps its sessions. */
 
+import { halfCharacter } from '../../dsl/half-character.ts'
 import { pathProblem } from '../../dsl/host-path.ts'
 import { look, type Wish } from '../../dsl/resource.ts'
 import { type Reading, refuse, Task, type Verdict } from '../../dsl/task.ts'
@@ -133,6 +134,8 @@ function savePath(server: RedisSessions): string | Wrong {
   const problem = socket === undefined ? addressProblem(host, port) : socketProblem(socket)
   if (problem !== undefined) return { problem }
   if (!Number.isInteger(database) || database < 0) return { problem: `${database} is not the number of a database` }
+  const half = prefix === undefined ? undefined : halfCharacter(prefix)
+  if (half !== undefined) return { problem: half }
   const wait = timeout === undefined ? undefined : seconds(timeout)
   if (isProblem(wait)) return { problem: `timeout: ${wait.problem}` }
   const query = [

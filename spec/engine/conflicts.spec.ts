@@ -208,6 +208,21 @@ describe('the same wish twice', () => {
   })
 })
 
+describe('two tasks that disagree on what is secret', () => {
+  it('are told so without the secrets', async () => {
+    const key = words.secret.env('APP_KEY')
+    const [whole] = await mistakes([file(conf).content(key), line(conf).present('A=1')])
+    expect(whole?.message).toMatch(/disagree on \/etc\/app\.conf: another against one value, which is secret\.$/)
+    const config = () => words.wpConfig('/srv/wp-config.php')
+    const [part] = await mistakes([
+      config().define('AUTH_KEY', key),
+      config().define('AUTH_KEY', words.secret.env('OTHER')),
+    ])
+    expect(part?.code).toBe('E_PLAY_CONFLICT')
+    expect(part?.message).not.toContain('stand-in')
+  })
+})
+
 describe('a conflict that only the host shows', () => {
   const there = () => mockHost('web1').has(fileAt(conf), text('[app]\nport=1\n'))
   const one = () => line(conf).present('port=1', { matching: /^port=/, after: '[app]' })

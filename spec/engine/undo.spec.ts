@@ -122,10 +122,7 @@ describe('a run turned round', () => {
     const { record } = await records.run(play, [host.memory])
     host.has(cell('a'), 'by hand')
     const plan = await records.undo(record, play, [host.memory], { check: true })
-    expect(plan.tasks).toEqual([
-      'fill b: changed, b y → null',
-      'fill a: failed, a is by hand now; the run left x.',
-    ])
+    expect(plan.tasks).toEqual(['fill b: changed, b y → null', 'fill a: failed, a is by hand now; the run left x.'])
     expect(holds(host, 'a', 'b')).toEqual(['by hand', 'y'])
   })
 

@@ -40,6 +40,14 @@ describe.each(Object.keys(hostileTasks))('%s', (name) => {
   })
 })
 
+it('refuses half of a character wherever it stands, in words that say what it is', () => {
+  const halves = tried.filter(({ what }) => what.includes('half '))
+  expect(halves.length).toBeGreaterThan(100)
+  const taken = halves.filter(({ refused }) => refused === undefined)
+  expect(taken.map(({ what }) => what)).toEqual([])
+  expect(halves.filter(({ refused }) => refused!.includes('half of a character')).length).toBeGreaterThan(40)
+})
+
 it('refuses some and takes some', () => {
   const refused = tried.filter((each) => each.refused !== undefined).length
   expect(refused).toBeGreaterThan(100)

@@ -60,7 +60,7 @@ export async function runScript(host: Host, script: Script): Promise<void> {
 }
 
 /** A folder and all that is in it: what it is, and what a write of the same would leave. */
-function tree(path: string): [string, { readonly state: string; readonly trace: string }][] {
+export function tree(path: string): [string, { readonly state: string; readonly trace: string }][] {
   const stat = lstatSync(path, { bigint: true })
   const what = stat.isSymbolicLink() ? readlinkSync(path) : stat.isFile() ? digest(readFileSync(path)) : ''
   const state = `${stat.mode.toString(8)} ${stat.uid}:${stat.gid} ${what}`

@@ -1,3 +1,4 @@
+import { deepEqual } from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { typicalFacts } from '../../dsl/play.ts'
@@ -85,41 +86,42 @@ describe('a random play on a random host in memory', () => {
         const host = await hostIn(state)
         const found = new Map(host.values)
         const plan = await runOn(host, tasks, { check: true })
-        expect(host.values).toEqual(found)
-        expect(lies(plan)).toEqual([])
-        expect(foretold(await runOn(host, tasks, { check: true }))).toEqual(foretold(plan))
+        deepEqual(host.values, found)
+        deepEqual(lies(plan), [])
+        deepEqual(foretold(await runOn(host, tasks, { check: true })), foretold(plan))
 
         const run = await runOn(host, tasks)
-        expect(lies(run)).toEqual([])
+        deepEqual(lies(run), [])
         seen.plays++
         if (plan.tasks.some(({ outcome }) => outcome === 'failed')) {
           seen.refused++
-          expect(host.values).toEqual(found)
+          deepEqual(host.values, found)
           const failures = ({ tasks: all }: typeof plan) => all.flatMap(({ failure }) => failure?.message ?? [])
-          expect(failures(run)).toEqual(failures(plan))
+          deepEqual(failures(run), failures(plan))
           return
         }
         const end = unforeseen(plan, run)
-        expect(foretold(run, end)).toEqual(foretold(plan, end))
+        deepEqual(foretold(run, end), foretold(plan, end))
         if (end !== undefined) {
           seen.open++
           return
         }
         const again = await runOn(host, tasks)
-        expect(lies(again)).toEqual([])
+        deepEqual(lies(again), [])
         // What runs every time is a change every time, and so is what waits for it. Where what waits for a change has a part
         // of a place that others have parts of too, and is not sure before, the place is put right by the next run.
         const changes = plan.tasks.flatMap((task) => task.changes)
         const isUnsure = changes.some(({ unprovable, dependsOn }) => unprovable || dependsOn.length > 0)
-        if (!isUnsure || !tasks.some(isWaiting)) expect(left(again)).toEqual([])
+        if (!isUnsure || !tasks.some(isWaiting)) deepEqual(left(again), [])
         seen.changed += run.tasks.filter(({ outcome }) => outcome === 'changed').length
         seen.skipped += run.tasks.filter(({ outcome }) => outcome === 'skipped').length
         seen.reactions += run.reactions.length
         if (plan.tasks.some((task) => task.changes.some(({ dependsOn }) => dependsOn.length > 0))) seen.conditional++
         if (run.tasks.every(({ outcome }) => outcome === 'ok' || outcome === 'skipped')) seen.converged++
       }),
-      { numRuns: 250 },
+      { numRuns: 150 },
     )
+    expect(seen.plays).toBeGreaterThan(0)
   })
 
   it('was one of many kinds', () => {

@@ -50,8 +50,10 @@ export function inFolder(root: string): fc.Arbitrary<Sentence> {
   const noDirectory = tuple(path, fc.boolean()).map(([at, recursive]) =>
     said(`directory ${at} absent ${recursive}`, () => words.directory(at).absent({ recursive })),
   )
-  const aLink = tuple(path, constantFrom('a', '../nowhere', 'd')).map(([at, target]) =>
-    said(`link ${at} to ${target}`, () => words.link(at).to(target)),
+  // Nothing may be written through a link to what is outside; and what is below a link has two names, of which we know one.
+  const leaf = constantFrom('a', 'b', 'd/a', 'd/e/a').map((rest) => `${root}/${rest}`)
+  const aLink = tuple(leaf, constantFrom('elsewhere', 'otherwhere')).map(([at, target]) =>
+    said(`link ${at} to ${target}`, () => words.link(at).to(`${root}/${target}`)),
   )
   const noLink = path.map((at) => said(`link ${at} absent`, () => words.link(at).absent()))
   const present = tuple(path, aLine, pattern, option(constantFrom('A=1', /B/), { nil: undefined }), fc.boolean()).map(
@@ -73,7 +75,8 @@ export function inFolder(root: string): fc.Arbitrary<Sentence> {
   const noBlock = tuple(path, name).map(([at, its]) =>
     said(`block ${at} ${its} absent`, () => words.block(at, its).absent()),
   )
-  const done = path.map((at) => said(`command creates ${at}`, () => words.command('make', sh`: >${at}`).creates(at)))
+  const made = `${root}/made`
+  const done = fc.constant(said(`command creates ${made}`, () => words.command('make', sh`: >${made}`).creates(made)))
   return oneof(
     { weight: 3, arbitrary: aFile },
     { weight: 2, arbitrary: present },
