@@ -173,7 +173,7 @@ export function nameProblem(name: string): { readonly problem: string; readonly 
   if (secret.has(name.toLowerCase()))
     return {
       problem: `${name} is or leads to a secret, which cannot stand in a play`,
-      hint: 'Keep it in a file on the host that redis.conf includes; .passwordFile(path) names the one that holds the password to log in.',
+      hint: `Put it into a file that redis.conf includes: file(path).content(secret.text\`${name} …\`); .passwordFile(path) names the one that holds the password to log in.`,
     }
   if (['port', 'unixsocket', 'tls-port'].includes(name))
     return { problem: `${name} is how the server is reached, and is not moved by a running one`, hint: undefined }
