@@ -21,7 +21,7 @@ export const exitTable = `Exit status:
     2  a task failed
     3  a host was unreachable (2 wins over 3)
     4  a wrong play, inventory or option
-   10  \`play plan --exit-code\`: changes are pending
+   10  changes are pending: \`play plan --exit-code\`, or an undo that nobody agreed to
   130  interrupted`
 
 /** What became of a run, as a status: interrupted, then failed, then unreachable. */

@@ -12,7 +12,11 @@ export function history({ last }: { readonly last: number }): ExitStatus {
   const { faint, bad, strong } = paint(pageOptions().color)
   const ids = runIds().slice(-last)
   if (ids.length === 0) out(`${faint('No run is on record: there is none in .play/runs of this folder.')}\n`)
-  const rows = ids.map(rowOf)
+  const resumed = new Map<string, string>()
+  const rows = ids
+    .toReversed()
+    .map((id) => rowOf(id, resumed))
+    .toReversed()
   const longest = Math.max(0, ...rows.map(({ what }) => width(what)))
   for (const { id, what, hosts, how, isBad } of rows)
     out(`  ${strong(pad(id, 23))}  ${pad(what, longest)}  ${pad(hosts, 9)}  ${isBad ? bad(how) : how}\n`)
@@ -27,7 +31,8 @@ interface Row {
   readonly isBad: boolean
 }
 
-function rowOf(id: string): Row {
+/** @param resumed by what runs were gone on with, which is known of this one when all later ones were looked at */
+function rowOf(id: string, resumed: Map<string, string>): Row {
   let record: RunRecord
   try {
     record = readRun(id)
@@ -38,17 +43,20 @@ function rowOf(id: string): Row {
   const { header, finished } = record
   const { kind, of, resumes, play, inventory } = header
   const words = [kind, kind === 'undo' ? `of ${of}` : '', nameOf(play), resumes === undefined ? '' : `after ${resumes}`]
+  if (resumes !== undefined) resumed.set(resumes, id)
   const ends = [...hostEnds(record).values()]
   const told = (['ok', 'changed', 'failed', 'unreachable', 'unfinished', 'skipped'] as const).flatMap((end) => {
     const n = ends.filter((each) => each === end).length
     return n > 0 ? [`${end} ${n}`] : []
   })
   const isInterrupted = finished === undefined || finished.interrupted
+  const next = resumed.get(id)
+  const goOn = next === undefined ? `go on: play resume ${id}` : `gone on with by ${next}`
   return {
     id,
     what: [...words, inventory === undefined ? '' : `-i ${inventory}`].filter(Boolean).join(' '),
     hosts: count(ends.length, 'host'),
-    how: [isInterrupted ? `interrupted; go on: play resume ${id}` : '', told.join(' · ')].filter(Boolean).join(' · '),
-    isBad: isInterrupted || ends.includes('failed') || ends.includes('unreachable'),
+    how: [isInterrupted ? `interrupted; ${goOn}` : '', told.join(' · ')].filter(Boolean).join(' · '),
+    isBad: (isInterrupted && next === undefined) || ends.includes('failed') || ends.includes('unreachable'),
   }
 }

@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from 'node:fs'
 import { type Event, eventVersion } from '../engine/events.ts'
-import { readRun } from '../engine/history.ts'
+import { readRun, resumedBy } from '../engine/history.ts'
 import { jsonLine } from '../report/json.ts'
 import { textReport } from '../report/text.ts'
 import { readPlan } from './apply.ts'
@@ -25,7 +25,8 @@ export async function show(name: string, options: ShowOptions): Promise<ExitStat
   const open = moves.filter(({ end }) => end === 'open')
   out('\nThe run did not come to its end.\n')
   for (const { host, label, task } of open) out(`  not known how it ended: ${label} on ${host}, by ${task.title}\n`)
-  out(`  go on: play resume ${header.id}\n`)
+  const next = resumedBy(header.id)
+  out(next ? `  gone on with by ${next.header.id}\n` : `  go on: play resume ${header.id}\n`)
   return exitStatus.fine
 }
 

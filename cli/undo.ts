@@ -1,5 +1,6 @@
 /** `play undo RUN`: turns a run round. It is planned first, and shown; what the world has moved on from is refused, each by itself. */
 
+import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Event, TaskInfo } from '../engine/events.ts'
 import { type RunRecord, readRun } from '../engine/history.ts'
 import type { At } from '../engine/journal.ts'
@@ -26,8 +27,11 @@ export interface UndoOptions extends PerformOptions {
   readonly rest?: boolean
 }
 
-/** @throws Failure E_RUN_NOT_FOUND; Mistakes before any connection */
-export async function undo(name: string, options: UndoOptions): Promise<ExitStatus> {
+/**
+ * @param resumes the undo that this one goes on with
+ * @throws Failure E_RUN_NOT_FOUND; Mistakes before any connection
+ */
+export async function undo(name: string, options: UndoOptions, resumes?: string): Promise<ExitStatus> {
   const record = readRun(name)
   const { header } = record
   const inventory = header.inventory === undefined ? {} : { inventory: header.inventory }
@@ -62,12 +66,13 @@ export async function undo(name: string, options: UndoOptions): Promise<ExitStat
             id: runName(),
             kind: 'undo',
             of: header.id,
-            options: { ...header.options, ...all, limit: options.limit },
+            resumes,
+            options: { ...header.options, ...all, limit: options.limit, task: options.task },
             started: new Date().toISOString(),
           },
       limit: options.limit,
       ...all,
-      first,
+      first: first.filter((event) => options.limit === undefined || !('host' in event) || isMeant(meant, event.host)),
       again: undefined,
     }
   }
@@ -76,7 +81,8 @@ export async function undo(name: string, options: UndoOptions): Promise<ExitStat
   if (whole.plays.length === 0) return nothing(whole)
   const plan = await perform(performance(whole, whole.irreversible.flatMap(leftEvent), true), options)
   const refused = refusedTasks(plan.events, whole)
-  if (!plan.pending && refused.length === 0) return plan.status
+  // Where nothing is left to be turned round, there is nothing to agree to.
+  if (!plan.pending) return refused.length > 0 ? exitStatus.failed : plan.status
   const isAgreed = await agreed({
     question: refused.length > 0 ? 'Turn round the rest?' : 'Turn this round?',
     yes: (options.yes ?? false) && (refused.length === 0 || (options.rest ?? false)),
@@ -87,6 +93,10 @@ export async function undo(name: string, options: UndoOptions): Promise<ExitStat
   if (rest.plays.length === 0) return exitStatus.failed
   const left = [...whole.irreversible.flatMap(leftEvent), ...refused.map(({ event }) => event)]
   return (await perform(performance(rest, left, false), options)).status
+}
+
+function isMeant(meant: ReadonlySet<InventoryHost>, name: string): boolean {
+  return [...meant].some((host) => host.name === name)
 }
 
 const all = { tags: [], skipTags: [] }

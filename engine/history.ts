@@ -66,22 +66,28 @@ function isLost(outcome: Outcome): boolean {
 
 /** Names of all runs on record, the oldest first. */
 export function runIds(runs = runsFolder): readonly string[] {
+  // A run's name begins with its time, and a folder without a journal is none.
+  return listed(runs)
+    .filter((id) => listed(join(runs, id)).includes(journalFile))
+    .toSorted()
+}
+
+function listed(folder: string): readonly string[] {
   try {
-    // A run's name begins with its minute, and a folder without a journal is none.
-    return readdirSync(runs)
-      .filter((id) => hasJournal(join(runs, id)))
-      .toSorted()
-  } catch {
-    return []
+    return readdirSync(folder)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    throw unreadable(folder, error)
   }
 }
 
-function hasJournal(folder: string): boolean {
-  try {
-    return readdirSync(folder).includes(journalFile)
-  } catch {
-    return false
-  }
+/** Most often another user has run there. */
+function unreadable(path: string, cause: unknown): Failure {
+  return new Failure('E_RUN_NOT_FOUND', `${path} cannot be read: ${(cause as Error).message}`, {
+    hint: 'Records of runs are for the user alone who has run: be that user.',
+    cause,
+  })
 }
 
 /**
@@ -91,8 +97,33 @@ function hasJournal(folder: string): boolean {
  */
 export function readRun(name: string, runs = runsFolder): RunRecord {
   const id = idOf(name, runIds(runs))
-  const text = readFileSync(join(runs, id, journalFile), 'utf8')
+  const file = join(runs, id, journalFile)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw unreadable(file, error)
+  }
   return recordOf(id, linesOf(id, text))
+}
+
+/** The run that went on with another; undefined where none did. */
+export function resumedBy(id: string, runs = runsFolder): RunRecord | undefined {
+  for (const later of runIds(runs).filter((other) => other > id)) {
+    const record = attempt(() => readRun(later, runs))
+    if (record?.header.resumes === id) return record
+  }
+  return undefined
+}
+
+/** Undefined where a record cannot be read. */
+function attempt(read: () => RunRecord): RunRecord | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof Failure) return undefined
+    throw error
+  }
 }
 
 function idOf(name: string, all: readonly string[]): string {
@@ -103,7 +134,7 @@ function idOf(name: string, all: readonly string[]): string {
   if (found.includes(name)) return name
   if (found.length > 1) {
     throw new Failure('E_RUN_NOT_FOUND', `${name} is the beginning of several runs.`, {
-      hint: `There are: ${found.join(', ')}.`,
+      hint: `The last of them: ${found.slice(-5).join(', ')}. \`play history\` tells them all.`,
     })
   }
   const close = nearest(name, all)

@@ -36,6 +36,8 @@ export interface RunHeader {
     readonly tags: readonly string[]
     readonly skipTags: readonly string[]
     readonly extraVars: Readonly<Record<string, string>>
+    /** Of an undo: titles of the tasks that were chosen; none for all of them. */
+    readonly task?: readonly string[]
   }
   /** In ISO 8601. */
   readonly started: string
