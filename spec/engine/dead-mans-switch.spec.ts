@@ -221,21 +221,21 @@ describe.each(realShells)("a dead man's switch under $name", ({ name: shell }) =
   it('is either confirmed or fired, however near to each other both are tried', async () => {
     real = new Real(shell)
     const tries = await Promise.all(
-      Array.from({ length: 16 }, async (_, i) => {
+      Array.from({ length: 8 }, async (_, i) => {
         const path = real.path(`f${i}`)
         const armed = new Armed(compiled(`t${i}`), { seconds: 1 }, [change(path)], new Date())
+        const own = await real.tools.connection().open()
         const answers = async (steps: readonly Step[]) => {
-          const own = await real.tools.connection().open()
           const all = await own.run(
             steps.map(({ script }) => ({ script: script.text, input: script.input, deadline: 20 })),
           )
-          await own.close()
           return all.map(({ status }) => status)
         }
         expect(await answers([armed.arm, change(path)])).toEqual([0, 0])
-        await sleep(900 + i * 15)
+        await sleep(900 + i * 30)
         const [status] = await answers([armed.confirm])
         await sleep(1500)
+        await own.close()
         return [status, readFileSync(path, 'utf8')]
       }),
     )

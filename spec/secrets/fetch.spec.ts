@@ -1,7 +1,9 @@
 /** Where the values of secrets come from, and what is told where one does not come. No host is connected to. */
 
+import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { armor, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption'
 import { describe, expect, it } from 'vitest'
 import { typicalFacts } from '../../dsl/play.ts'
@@ -137,25 +139,43 @@ describe('secrets', () => {
       `100600 ${canary}\n`,
       `100600 [client]\npassword=${canary}\n`,
     ])
-    // The identity itself, for a pipeline that has it in a variable.
-    const again = await bin(['plan', 'hello'], undefined, { ...env, FLEETPLAY_AGE_IDENTITY: identity })
-    expect(again.stdout).toContain('ok 5')
-    const other = await bin(['plan', 'hello'], undefined, { ...env, FLEETPLAY_AGE_IDENTITY: await generateIdentity() })
-    const text = told(other)
-    expect(text).toContain('2 mistakes')
-    expect(text).toContain('could not be decrypted by $FLEETPLAY_AGE_IDENTITY')
-    expect(text).toMatch(/age -r age1\w+ -o/)
-    const none = await bin(['plan', 'hello'], undefined, { CANARY: canary, HOME: folder })
-    expect(told(none)).toContain(
-      `There is no age identity to decrypt it with: ${folder}/.config/fleetplay/age-identity.txt`,
-    )
     const ssh = join(folder, 'ssh')
     writeFileSync(ssh, '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n')
-    expect(told(await bin(['plan', 'hello'], undefined, { ...env, FLEETPLAY_AGE_IDENTITY: ssh }))).toContain(
-      'is no file of age identities',
+    const [itself, another, none, foreign] = await fetched(
+      ['plays/armored.age', 'plays/binary.age'].map((path) => join(folder, path)),
+      // The identity itself, for a pipeline that has it in a variable.
+      { FLEETPLAY_AGE_IDENTITY: identity },
+      { FLEETPLAY_AGE_IDENTITY: await generateIdentity() },
+      { HOME: folder },
+      { FLEETPLAY_AGE_IDENTITY: ssh },
     )
+    expect(itself).toEqual({ values: [`${canary}-armored`, `${canary}\n`] })
+    expect(another?.mistakes).toHaveLength(2)
+    for (const mistake of another!.mistakes!)
+      expect(mistake).toEqual({
+        code: 'E_SECRET',
+        message: expect.stringContaining('could not be decrypted by $FLEETPLAY_AGE_IDENTITY'),
+        hint: expect.stringMatching(/age -r age1\w+ -o/),
+      })
+    expect(none?.mistakes?.[0]?.message).toContain(
+      `There is no age identity to decrypt it with: ${folder}/.config/fleetplay/age-identity.txt`,
+    )
+    expect(foreign?.mistakes?.[0]?.message).toContain('is no file of age identities')
+    expect(leaksIn(JSON.stringify([another, none, foreign]))).toEqual([])
   })
 })
+
+interface Fetched {
+  readonly values?: readonly string[]
+  readonly mistakes?: readonly { readonly code: string; readonly message: string; readonly hint: string }[]
+}
+
+/** What comes of secrets in files by each environment. */
+async function fetched(paths: readonly string[], ...environments: readonly object[]): Promise<readonly Fetched[]> {
+  const script = join(import.meta.dirname, 'fetch-alone.js')
+  const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify({ paths, environments })])
+  return JSON.parse(stdout) as readonly Fetched[]
+}
 
 function read(path: string): string {
   return `${statSync(path).mode.toString(8)} ${readFileSync(path, 'utf8')}`
