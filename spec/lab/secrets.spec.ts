@@ -9,6 +9,7 @@ import { RemoteHost } from '../../engine/remote-host.ts'
 import { connectSsh } from '../../connection/ssh.ts'
 import { sshResolver } from '../../connection/ssh-config.ts'
 import {
+  command,
   file,
   haproxyConfig,
   haproxyFrontend,
@@ -17,14 +18,20 @@ import {
   phpSession,
   redisConfig,
   redisKeys,
+  secret,
+  sh,
   systemdService,
   wpConfig,
 } from '../../index.ts'
 import { jsonLine } from '../../report/json.ts'
+import { resolveSecret } from '../../shell/secret.ts'
 import { accounts, type Lab, labHosts } from './hosts.ts'
 
 /** One word, in nothing else on the host; each place has an ending of its own, to be told apart. */
-const secret = 'korrektepferdbatterie'
+const word = 'korrektepferdbatterie'
+/** One that a play names. */
+const named = secret.env('SECRETS_LAB_SPEC')
+resolveSecret(named, `${word}'s "$(id)"`)
 const name = 'secrets1'
 
 let lab: Lab<typeof name>
@@ -52,19 +59,20 @@ async function on(command: string): Promise<string> {
 /** What somebody left on the host, and one who looks at the arguments of all processes as often as he can. */
 const prepare = `set -e
 umask 077
-printf '%s\\n' '${secret}redis' >/root/.redis-password
-printf '[client]\\nuser = fleet\\npassword = %s\\n' '${secret}mysql' >/root/fleet.cnf
-printf '[client]\\nuser = old\\npassword = %s\\n' '${secret}file' >/root/old.cnf
+printf '%s\\n' '${word}redis' >/root/.redis-password
+printf '[client]\\nuser = fleet\\npassword = %s\\n' '${word}mysql' >/root/fleet.cnf
+printf '[client]\\nuser = old\\npassword = %s\\n' '${word}file' >/root/old.cnf
 umask 022
 mkdir -p /srv/www
-printf "<?php\\ndefine('DB_PASSWORD', '%s');\\ndefine('AUTH_KEY', '%s');\\nrequire 'wp-settings.php';\\n" '${secret}wp' '${secret}salt' >/srv/www/wp-config.php
-printf 'session.save_path = "tcp://127.0.0.1:6379?auth=%s"\\n' '${secret}session' >/etc/php/8.2/fpm/conf.d/99-session.ini
-printf 'userlist a\\n  user b insecure-password %s\\nlisten s\\n  bind :8404\\n  mode http\\n  stats auth admin:%s\\n' '${secret}list' '${secret}stats' >>/etc/haproxy/haproxy.cfg
+printf "<?php\\ndefine('DB_PASSWORD', '%s');\\ndefine('AUTH_KEY', '%s');\\nrequire 'wp-settings.php';\\n" '${word}wp' '${word}salt' >/srv/www/wp-config.php
+chmod 0640 /srv/www/wp-config.php
+printf 'session.save_path = "tcp://127.0.0.1:6379?auth=%s"\\n' '${word}session' >/etc/php/8.2/fpm/conf.d/99-session.ini
+printf 'userlist a\\n  user b insecure-password %s\\nlisten s\\n  bind :8404\\n  mode http\\n  stats auth admin:%s\\n' '${word}list' '${word}stats' >>/etc/haproxy/haproxy.cfg
 systemctl start redis-server mariadb
 printf '%s' "create schema shop; create table shop.bookings (id int primary key, note varchar(20)); insert into shop.bookings values (1, 'a'), (2, 'b');
-create user fleet@localhost identified by '${secret}mysql'; grant all on *.* to fleet@localhost" | mariadb
-printf 'ACL SETUSER fleet on >%s allkeys allcommands allchannels\\nCONFIG SET requirepass %s\\n' '${secret}redis' '${secret}default' | redis-cli >/dev/null
-printf 'requirepass %s\\n' '${secret}default' >>/etc/redis/redis.conf
+create user fleet@localhost identified by '${word}mysql'; grant all on *.* to fleet@localhost" | mariadb
+printf 'ACL SETUSER fleet on >%s allkeys allcommands allchannels\\nCONFIG SET requirepass %s\\n' '${word}redis' '${word}default' | redis-cli >/dev/null
+printf 'requirepass %s\\n' '${word}default' >>/etc/redis/redis.conf
 cat >/root/look <<'LOOK'
 #!/bin/sh
 end=$(($(date +%s) + 150))
@@ -76,13 +84,17 @@ systemd-run -q --unit=look /root/look
 
 const tasks: readonly Task[] = [
   redisConfig({ maxmemory: '64mb' }).user('fleet').passwordFile('/root/.redis-password'),
-  redisKeys('secured').user('fleet').passwordFile('/root/.redis-password').string('smtp:password', `${secret}key`),
+  redisKeys('secured').user('fleet').passwordFile('/root/.redis-password').string('smtp:password', `${word}key`),
   mysqlHistogram('bookings').on('note').buckets(10).in('shop').defaultsFile('/root/fleet.cnf'),
   wpConfig('/srv/www/wp-config.php').define('DISABLE_WP_CRON', true),
+  wpConfig('/srv/www/wp-config.php').define('SMTP_PASSWORD', named),
+  file('/root/app.key').content(named),
+  file('/root/app.cnf').content(secret.text`[client]\npassword = ${named}\n`),
+  command('log in', sh`tr a-z A-Z >/root/logged-in; sleep 1`.reading(named)).creates('/root/logged-in'),
   phpSession('8.2').redis(),
   haproxyConfig().frontend(haproxyFrontend('http').bind('8080').directives('http-request return status 200')),
   line('/root/old.cnf').present('user = new', { matching: /^user/ }),
-  file('/root/new.cnf').content(`[client]\npassword = ${secret}new\n`).mode('0600'),
+  file('/root/new.cnf').content(`[client]\npassword = ${word}new\n`).mode('0600'),
   systemdService('fleet-worker').runs(['/bin/sh', '-c', 'sleep 60']).environmentFile('/root/worker.env'),
 ]
 
@@ -93,7 +105,7 @@ async function run(check: boolean): Promise<readonly Event[]> {
       .play('secrets')
       .hosts('all')
       .become()
-      .tasks([file('/root/worker.env').content(`DB_PASSWORD=${secret}env\n`).mode('0600'), ...tasks]),
+      .tasks([file('/root/worker.env').content(`DB_PASSWORD=${word}env\n`).mode('0600'), ...tasks]),
     hosts: [{ name, address: name, groups: [], carrier: 'ssh', ssh: {}, become: 'sudo', vars: {} }],
     limit: undefined,
     tags: [],
@@ -126,16 +138,19 @@ describe('a password', () => {
       outcomes[0]!.map(() => 'ok'),
     ])
     expect(await on('REDISCLI_AUTH=$(cat /root/.redis-password) redis-cli --user fleet GET smtp:password')).toBe(
-      `${secret}key`,
+      `${word}key`,
     )
+    expect(await on('cat /root/app.key')).toBe(`${word}'s "$(id)"`)
+    expect(await on('cat /root/app.cnf')).toBe(`[client]\npassword = ${word}'s "$(id)"`)
+    expect(await on('cat /root/logged-in')).toBe(`${word}'s "$(id)"`.toUpperCase())
     expect(await on("tr '\\0' '\\n' </proc/$(systemctl show -P MainPID fleet-worker)/environ | grep DB_")).toBe(
-      `DB_PASSWORD=${secret}env`,
+      `DB_PASSWORD=${word}env`,
     )
   })
 
   it('is in no event, diff or error of three runs, of which one only planned', () => {
     expect(told).toContain('password = (secret)')
-    expect(told).not.toContain(secret)
+    expect(told).not.toContain(word)
     expect(told).not.toContain(accounts.deploy.password)
   })
 
@@ -144,25 +159,27 @@ describe('a password', () => {
     // He saw the clients, so he would have seen it.
     expect(await on("grep -ac 'perl -e' /root/seen")).not.toBe('0')
     expect(await on("grep -ac -e '--defaults-extra-file=/root/fleet.cnf' /root/seen")).not.toBe('0')
-    expect(await on(`grep -aoE '.{0,80}(${secret}|${accounts.deploy.password}).{0,80}' /root/seen || true`)).toBe('')
+    expect(await on(`grep -aoE '.{0,80}(${word}|${accounts.deploy.password}).{0,80}' /root/seen || true`)).toBe('')
   })
 
   it('is in no log, and in no file but those that hold it', async () => {
-    expect(await on(`journalctl -o cat --no-pager | grep -cE '${secret}|${accounts.deploy.password}' || true`)).toBe(
-      '0',
-    )
+    expect(await on(`journalctl -o cat --no-pager | grep -cE '${word}|${accounts.deploy.password}' || true`)).toBe('0')
     const files = await on(
-      `grep -rlaE --exclude-dir=mysql '${secret}|${accounts.deploy.password}' /etc /root /run /srv /tmp /var 2>/dev/null | sort || true`,
+      `grep -rlaE --exclude-dir=mysql '${word}|${accounts.deploy.password}' /etc /root /run /srv /tmp /var 2>/dev/null | sort || true`,
     )
     expect(files.split('\n')).toEqual([
       '/etc/redis/redis.conf',
       '/root/.redis-password',
+      '/root/app.cnf',
+      '/root/app.key',
       '/root/fleet.cnf',
       '/root/new.cnf',
       '/root/old.cnf',
       '/root/worker.env',
       '/srv/www/wp-config.php',
     ])
-    expect(await on("stat -c '%a' /root/new.cnf /root/worker.env /root/old.cnf | sort -u")).toBe('600')
+    expect(
+      await on("stat -c '%a' /root/new.cnf /root/worker.env /root/old.cnf /root/app.key /root/app.cnf | sort -u"),
+    ).toBe('600')
   })
 })
