@@ -49,7 +49,8 @@ export async function main(argv: readonly string[]): Promise<ExitStatus> {
     }
     if (error instanceof Unanswered) return exitStatus.interrupted
     if (error instanceof Mistakes) return wrong(error.failures, argv)
-    if (error instanceof Failure && isAboutReaching(error)) return unreachable(error)
+    if (error instanceof Failure && isAboutReaching(error)) return broken(error, exitStatus.unreachable)
+    if (error instanceof Failure && error.code === 'E_RECORD') return broken(error, exitStatus.failed)
     if (error instanceof Failure && error.code !== 'E_INTERNAL') return wrong([error], argv)
     return internal(error)
   }
@@ -180,13 +181,13 @@ function toldLine(place: Place): string | undefined {
   return line === undefined ? undefined : withoutSecrets(line)
 }
 
-/** A host that a command needs, and that could not be reached. */
-async function unreachable(failure: Failure): Promise<ExitStatus> {
+/** A host that a command needs could not be reached; or a run broke off, since it could not be recorded. */
+async function broken(failure: Failure, status: ExitStatus): Promise<ExitStatus> {
   const [{ failureOn }, { Page }] = await Promise.all([import('../report/failure.ts'), import('../report/page.ts')])
   const page = new Page(pageOptions(process.stderr))
   failureOn(page, dataOf(failure), 0)
   process.stderr.write(page.text)
-  return exitStatus.unreachable
+  return status
 }
 
 function isAboutReaching({ code }: Failure): boolean {

@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runsFolder } from '../engine/journal.ts'
+import { runsFolder, unrecorded } from '../engine/journal.ts'
 import type { KeepFile } from '../engine/tell.ts'
 
 /**
@@ -10,14 +10,18 @@ import type { KeepFile } from '../engine/tell.ts'
  * made, so that no other run gets the name.
  */
 export function runName(now = Date.now(), runs = runsFolder): string {
-  mkdirSync(runs, { recursive: true, mode: 0o700 })
+  try {
+    mkdirSync(runs, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw unrecorded(runs, error)
+  }
   for (let at = now; ; at++) {
     const name = new Date(at).toISOString().slice(0, 23).replaceAll(/[:.]/g, '-')
     try {
       mkdirSync(join(runs, name), { mode: 0o700 })
       return name
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unrecorded(runs, error)
     }
   }
 }

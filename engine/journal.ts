@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import { labelOf } from '../dsl/resource.ts'
+import { Failure } from '../errors/failure.ts'
 import type { DetailedFacts } from '../probe/detailed-facts.ts'
 import type { BaseFacts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
@@ -103,13 +104,26 @@ export const runsFolder = join('.play', 'runs')
 
 export const journalFile = 'journal.jsonl'
 
+/** A full disk, or a folder of another user. */
+export function unrecorded(path: string, cause: unknown): Failure {
+  return new Failure('E_RECORD', `${path} cannot be written: ${(cause as Error).message}`, {
+    hint: 'Nothing is done that is not on record. Make room there, or see whose folder it is; `play history` tells of what was begun.',
+    cause,
+  })
+}
+
 /** Begins the journal of a run in its folder. Values of hosts are in it: nobody else may read them. */
 export function openJournal(header: RunHeader, recorder: Recorder, runs = runsFolder): Journal {
   const folder = join(runs, header.id)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, journalFile)
-  const append = (line: JournalLine, flag: 'a' | 'ax') =>
-    appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600, flag })
+  const append = (line: JournalLine, flag: 'a' | 'ax') => {
+    try {
+      appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600, flag })
+    } catch (error) {
+      throw unrecorded(file, error)
+    }
+  }
   // Two runs in one journal could be told apart by nobody.
   append({ type: 'run', version: journalVersion, ...header }, 'ax')
   const write = (line: JournalLine) => {

@@ -13,6 +13,7 @@ export const codes = {
   E_INVENTORY_NOT_FOUND: 'There is no such inventory.',
   E_PATTERN: 'A host pattern names something that the inventory does not have, or matches nothing.',
   E_OPTION: 'An option of the command line is wrong.',
+  E_RECORD: 'What a run does cannot be recorded, so it is not done.',
   E_RUN_NOT_FOUND: 'There is no such run on record, or its record cannot be read.',
   E_SECRET: 'The value of a secret could not be had, or cannot be one.',
   E_PLAN_FILE: 'The file is no plan that can be applied, or was applied already.',

@@ -174,6 +174,17 @@ describe('the folder of a run', () => {
     expect(readFileSync(join(runs, '2026-01-02T03-04-05-006/web1-a_b'), 'utf8')).toBe('x')
   })
 
+  it('that cannot be made is told so, and nothing is done', async () => {
+    const { play, folder } = project()
+    mkdirSync(join(folder, '.play'))
+    writeFileSync(join(folder, '.play/runs'), '')
+    const { status, stdout, stderr } = await play(['run', 'hello'])
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/\.play\/runs cannot be written: EEXIST/)
+    expect(stderr).toContain('Nothing is done that is not on record.')
+    expect(existsSync(join(folder, '.play/sandbox'))).toBe(false)
+  })
+
   it('that cannot be read is told so, and not taken for none', async () => {
     const { play, folder } = project()
     rmSync(join(folder, '.play'), { recursive: true, force: true })

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -177,6 +177,22 @@ describe('the journal of a run', () => {
     const records = new Records()
     await records.run(playOf('p', [fill('a', 'x')]), [mockHost('web1').memory])
     expect(records.lines().map(({ type }) => type)).not.toContain('progress')
+  })
+
+  it('that cannot be written ends the run before the host is touched', async () => {
+    const records = new Records()
+    const host = mockHost('web1')
+    const { memory } = host
+    const read = memory.read.bind(memory)
+    memory.read = async (resources) => {
+      rmSync(join(records.folder, 'run1'), { recursive: true })
+      return read(resources)
+    }
+    await expect(records.run(playOf('p', [fill('a', 'x')]), [memory])).rejects.toMatchObject({
+      code: 'E_RECORD',
+      message: expect.stringMatching(/run1\/journal\.jsonl cannot be written: ENOENT/) as string,
+    })
+    expect(host.holds(cell('a'))).toBeNull()
   })
 
   it('begins once: a run of the same name is refused', async () => {
