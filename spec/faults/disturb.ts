@@ -137,6 +137,7 @@ export class Ground {
             run,
             seen.tree,
             moved.filter((path) => isPlainFile(seen.tree.get(path)) && isPlainFile(this.#desired.get(path))),
+            disturbance === 'power',
           ),
         )
       pending = seen.pending
@@ -261,9 +262,7 @@ class Clock {
 }
 
 /** The program on the host is `sh -c 'eval …'`; its folder is in /run, with the number of the script that it runs. */
-const loops = `for p in /proc/[0-9]*; do
-  case $(tr '\\0' ' ' <"$p/cmdline" 2>/dev/null) in 'sh -c eval '*) echo "\${p#/proc/}" ;; esac
-done`
+const loops = "pgrep -f '^sh -c eval '"
 /** Kills what is there by then, within five seconds, and prints its number. */
 const killing = (find: string) => `n=0
 while [ $n -lt 100 ]; do

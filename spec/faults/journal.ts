@@ -33,9 +33,16 @@ export function lastRun(folder: string): string | undefined {
 
 /**
  * Where the journal and the host disagree: what it calls done is not as it says, or what it does not name was begun.
- * `moved` are paths that have changed on the host.
+ * `moved` are paths that have changed on the host. A file's content is on the disk before its name is; names follow when the
+ * file system commits, every few seconds: what was done then may be as before after a power cut, and is never a part.
  */
-export function disagreements(folder: string, id: string, now: Tree, moved: readonly string[]): readonly string[] {
+export function disagreements(
+  folder: string,
+  id: string,
+  now: Tree,
+  moved: readonly string[],
+  isPowerCut: boolean,
+): readonly string[] {
   const text = readFileSync(join(folder, '.play/runs', id, 'journal.jsonl'), 'utf8')
   const lines = text
     .split('\n')
@@ -51,7 +58,8 @@ export function disagreements(folder: string, id: string, now: Tree, moved: read
   const wrong = [...last].flatMap(([path, { from, to, end }]) => {
     const told = { done: to, proved: to, 'not run': from, 'put back': from }[end]
     const said = told && lineOf(told)
-    return said !== undefined && said !== (now.get(path) ?? '')
+    const is = now.get(path) ?? ''
+    return said !== undefined && said !== is && !(isPowerCut && is === lineOf(from))
       ? [`${path} is ${end} in the journal: ${said}; yet it is ${now.get(path)}`]
       : []
   })

@@ -1,7 +1,7 @@
 /** The command line as a user starts it, its connections led through a relay. */
 
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Event } from '../../engine/events.ts'
@@ -85,10 +85,12 @@ export class Standing {
   async say(args: readonly string[]): Promise<Ended> {
     const began = performance.now()
     this.#child.send({ args, cwd: this.#target.folder, env: {} })
-    const [{ status, stdout, stderr }] = (await once(this.#child, 'message')) as [
-      { readonly status: number; readonly stdout: string; readonly stderr: string },
-    ]
-    return endedWith(status, stdout, stderr, began)
+    // It tells its output as it grows, and its status at the end.
+    for await (const [message] of on(this.#child, 'message')) {
+      const { status, stdout, stderr } = message as { status?: number; stdout: string; stderr: string }
+      if (status !== undefined) return endedWith(status, stdout, stderr, began)
+    }
+    throw new Error(`play ${args.join(' ')} gave no status`)
   }
 
   end(): void {
