@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Event } from '../../engine/events.ts'
 import { coachingSite } from './coaching-site.ts'
+import { play as commandLine } from './command-line.ts'
 import { type Lab, labHosts } from './hosts.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -35,30 +33,15 @@ async function on(host: string, command: string, input?: string): Promise<string
   return stdout.trim()
 }
 
-/** The command line as a user runs it. */
+/** The command line as a user runs it, and what its observations saw. */
 async function play(...words: readonly string[]) {
-  const child = spawn(process.execPath, [join(root, 'cli/play.js'), ...words, '-i', 'lab', '--output', 'json'], {
-    cwd: root,
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
-  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
-  const [status] = (await once(child, 'close')) as [number]
-  const events = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Event)
-  const tasks = events.filter((event) => event.type === 'task')
-  const failed = events.filter((event) => 'failure' in event && event.failure)
-  const told = JSON.stringify(failed, undefined, 1) + stderr
-  const [recap] = events.flatMap((event) => (event.type === 'run-finished' ? [event.recap] : []))
-  const changed = tasks.filter(({ outcome }) => outcome === 'changed')
+  const ended = await commandLine(root, ...words, '-i', 'lab')
   const seen = Object.fromEntries(
-    events.flatMap((event) =>
+    ended.events.flatMap((event) =>
       event.type === 'observation' ? [[`${event.host} ${event.task.module}`, event.says]] : [],
     ),
   )
-  return { status, tasks, changed, failed, told, recap: recap!, seen }
+  return { ...ended, seen }
 }
 
 /** A visitor, who comes through the edge. */
