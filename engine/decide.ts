@@ -84,9 +84,13 @@ export function decide(compiled: CompiledTask, world: World, facts: Facts): Deci
   }
 }
 
-/** Whether a decision rests on what an earlier task may yet move. */
-export function isUncertain({ wishes }: CompiledTask, world: World): boolean {
-  return wishes.some(({ resource }) => world.get(resource).moved.length > 0)
+/** Titles of the earlier tasks that may yet move what a decision rests on. */
+export function restsOn({ wishes }: CompiledTask, world: World): readonly string[] {
+  return [...new Set(wishes.flatMap(({ resource }) => world.get(resource).moved))]
+}
+
+export function isUncertain(compiled: CompiledTask, world: World): boolean {
+  return restsOn(compiled, world).length > 0
 }
 
 function given(result: ReturnType<typeof valueOf>): unknown {

@@ -5,7 +5,7 @@ import { Failure } from '../errors/failure.ts'
 import type { Facts } from '../probe/facts.ts'
 import type { CompiledTask } from './compile.ts'
 import { type Conflict, ownersOf, unrest } from './conflicts.ts'
-import { type Decision, decide } from './decide.ts'
+import { type Decision, decide, restsOn } from './decide.ts'
 import { isMove, type Step } from './host.ts'
 import type { Mandate } from './mandate.ts'
 import { toldOfLater } from './made-below.ts'
@@ -55,10 +55,11 @@ export function plan(
       continue
     }
     const decision = decide(compiled, world, facts)
+    const rests = restsOn(compiled, world)
     for (const step of decision.steps) if (!step.tests) world.predict(step, compiled.info.title)
     // What an earlier task may yet cure is not refused, but decided when it is reached.
     const result = decision.failure && decision.curable.length > 0 ? later(decision) : decided(decision)
-    results.set(compiled, result)
+    results.set(compiled, result.outcome === 'ok' && rests.length > 0 ? unsure(result, rests) : result)
     steps.push([compiled, decision.steps])
     if (decision.steps.length > 0) certain.push(compiled)
   }
@@ -117,6 +118,11 @@ export function untouched({ results }: Plan): Results {
   return new Map(
     [...results].map(([compiled, result]) => [compiled, result.outcome === 'changed' ? skipped(reason) : result]),
   )
+}
+
+/** What is as desired now, and is decided again when what it rests on was done. */
+function unsure(result: TaskResult, rests: readonly string[]): TaskResult {
+  return { ...result, notes: [...result.notes, `as far as is known before ${rests.join(', ')}, which may move it`] }
 }
 
 /** A task of which nothing can be said before the tasks that it depends on are done. */

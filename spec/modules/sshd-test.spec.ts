@@ -4,7 +4,7 @@ import { file } from '../../modules/file.ts'
 import { sshdTest } from '../../modules/sshd-test.ts'
 import { Real, realShells } from './real.ts'
 
-/** Says what sshd 9.2 and 10.6 say of a folder with `.conf` files, of which the first by name wins; `run` is its /run/sshd. */
+/** Says what sshd 10.6 says of a folder with `.conf` files, of which the first by name wins; `run` is its /run/sshd. */
 const sshd = (folder: string) => `cd "${folder}" || exit
 said() { printf '%s\\r\\n' "$1" >&2; }
 [ ! -e norun ] || [ -d run ] || { said "Missing privilege separation directory: $PWD/run"; exit 255; }

@@ -4,7 +4,7 @@ import { file } from '../../modules/file.ts'
 import { sudoersTest } from '../../modules/sudoers-test.ts'
 import { Real, realShells } from './real.ts'
 
-/** Says what visudo 1.9.13 and 1.9.17 say of a folder that /etc/sudoers includes. */
+/** Says what visudo 1.9.17 says of a folder that /etc/sudoers includes. */
 const visudo = (folder: string) => `cd "${folder}" || exit
 [ "$*" = -c ] || exit 2
 for f in *; do

@@ -2,6 +2,9 @@
 
 import type { Told } from './only.ts'
 
+/** A note of a plan on what it cannot be sure of, which no run has. */
+const unsure = /^(as far as is known before|known after) /
+
 /** What is said of a change, but for how sure it was. */
 const essence = ({ tasks }: Told) =>
   tasks.map(({ task, outcome, reason, changes, irreversible, notes, failure }) => ({
@@ -16,7 +19,7 @@ const essence = ({ tasks }: Told) =>
       diff,
       unprovable,
     })),
-    notes,
+    notes: notes.filter((note) => !unsure.test(note)),
     irreversible,
     failure: failure && `${failure.code} ${failure.message}`,
   }))
@@ -31,8 +34,7 @@ export function unforeseen(plan: Told, run: Told): number | undefined {
   const i = run.tasks.findIndex(({ outcome }, at) => outcome === 'failed' && plan.tasks[at]?.outcome !== 'failed')
   if (i < 0) return undefined
   const { task, changes, notes } = plan.tasks[i]!
-  const isUnsure =
-    changes.some(({ dependsOn }) => dependsOn.length > 0) || notes.some((note) => note.startsWith('known after '))
+  const isUnsure = changes.some(({ dependsOn }) => dependsOn.length > 0) || notes.some((note) => unsure.test(note))
   if (!isUnsure) throw new Error(`${task.title} failed, and the plan was sure: ${run.tasks[i]!.failure?.message}`)
   return i
 }
