@@ -4,6 +4,7 @@
 import { Socket } from 'node:net'
 
 const [from, to] = (process.env.FAULTS_DIVERT ?? '').split(' ')
+// oxlint-disable-next-line typescript/unbound-method -- it is called with the socket that it is of
 const { connect } = Socket.prototype
 Socket.prototype.connect = function (...words) {
   const options = Array.isArray(words[0]) ? words[0][0] : words[0]
