@@ -12,6 +12,7 @@ import { Armed } from './armed.ts'
 import { showMade } from './claims.ts'
 import type { CompiledTask } from './compile.ts'
 import { decide, isUncertain } from './decide.ts'
+import { onDisk } from './durable.ts'
 import { fulfils } from './fulfils.ts'
 import { isLeft, testFailure, testStep, transactions, withPutBack } from './guarded.ts'
 import { type As, type Host, isMove, type Step } from './host.ts'
@@ -300,7 +301,12 @@ export class Apply {
       .filter(({ step }) => !step.resource.unprovable)
     if (provable.length === 0) return
     this.#progress(provable[0]!.by, 'prove')
-    await read(this.#host, this.#world, new Map(provable.map(({ step, by }) => [step.resource, by.as])))
+    const places = new Map(provable.map(({ step, by }) => [step.resource, by.as]))
+    for (const as of new Set(places.values())) {
+      const mine = [...places.keys()].filter((resource) => places.get(resource) === as)
+      for (const disk of onDisk(mine)) places.set(disk, as)
+    }
+    await read(this.#host, this.#world, places)
     for (const record of provable) {
       const { step, by } = record
       const { result } = this.#world.get(step.resource)
