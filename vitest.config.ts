@@ -16,7 +16,7 @@ export default defineConfig({
   },
   test: {
     include: ['spec/**/*.spec.ts', 'plays/**/*.spec.ts'],
-    exclude: ['spec/lab/**', 'spec/faults/**'],
+    exclude: ['spec/lab/**', 'spec/faults/**', '**/*.long.spec.ts'],
     globalSetup: here('./spec/ground.ts'),
     // No spec changes what another one finds in a module, so that a module is loaded once for all of them.
     isolate: false,

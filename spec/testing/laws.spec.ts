@@ -186,7 +186,9 @@ describe('the law «quoted»', () => {
     new Lamp([want({ ...lamp(), read: Probe.script(read(name), () => 'off') }, 'on')])
 
   it('is kept where every hole is quoted', async () => {
-    for (const text of hostileTexts.filter((each) => !each.includes('\0')))
+    // No shell takes a NUL, and half of a character is refused before there is a script.
+    const told = hostileTexts.filter((each) => !each.includes('\0') && Buffer.from(each).toString() === each)
+    for (const text of told)
       expect(await quoted(() => lampOf(text, (name) => sh`cat ${name}`))).toMatchObject({
         refused: undefined,
         breaches: [],
