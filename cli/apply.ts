@@ -1,23 +1,21 @@
 /** `play apply FILE`: does exactly what a plan says. The hosts are read again first: what has moved since is refused. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Event, TaskInfo } from '../engine/events.ts'
 import type { At, RunHeader } from '../engine/journal.ts'
 import type { Mandate } from '../engine/mandate.ts'
-import { departure, holdsDigests, type PlanFile, type PlannedTask, planVersion } from '../engine/plan-file.ts'
+import { departure, type PlannedTask } from '../engine/plan-file.ts'
 import { Recorder } from '../engine/recorded.ts'
 import { failureData } from '../engine/tell.ts'
 import { Failure } from '../errors/failure.ts'
-import { textReport } from '../report/text.ts'
 import { agreed } from './consent.ts'
 import { type ExitStatus, exitStatus } from './exit.ts'
 import { type PerformOptions, perform } from './perform.ts'
+import { readPlan, refuseSpent, spend } from './plan-files.ts'
 import { prepare } from './prepare.ts'
 import { performanceOf, type Resumed } from './run.ts'
 import { runName } from './run-files.ts'
 import { projectSeal } from './seal.ts'
-import { out, pageOptions } from './terminal.ts'
+import { tellEvents } from './told.ts'
 
 export interface ApplyOptions extends PerformOptions {
   /** All but what is refused, without asking. */
@@ -59,7 +57,7 @@ export async function apply(path: string, options: ApplyOptions, resumed?: Resum
     options,
   )
   if (check.events.some(({ type }) => type === 'unreachable')) {
-    out(textReport(check.events, { ...pageOptions(), diff: undefined, again: undefined }))
+    await tellEvents(check.events, options)
     return check.status
   }
   const left = [...refused, ...dependents(refused, plan.tasks)]
@@ -120,70 +118,18 @@ function isSameHost(a: At, b: At): boolean {
 }
 
 /** Shows what is refused, and asks for the rest. */
-async function rested(
-  left: readonly Refused[],
-  events: readonly Event[],
-  { rest = false }: ApplyOptions,
-): Promise<boolean> {
+async function rested(left: readonly Refused[], events: readonly Event[], options: ApplyOptions): Promise<boolean> {
   const [started] = events
   const told = left.map(({ failure, ...task }): Event => {
     const nothing = { reason: undefined, changes: [], notes: [], irreversible: [], ignored: false }
     return { type: 'task', ...task, outcome: 'failed', ...nothing, failure: failureData(failure.at(task.task.place)) }
   })
-  out(textReport([started!, ...told], { ...pageOptions(), diff: undefined, again: undefined }))
+  await tellEvents([started!, ...told], options)
   return agreed({
     question: 'Do the rest of the plan?',
-    yes: rest,
+    yes: options.rest ?? false,
     hint: 'What is refused stays as it is; --rest does the rest. Or make the plan anew.',
   })
-}
-
-/** @throws Failure E_PLAN_FILE */
-export function readPlan(path: string): PlanFile {
-  const wrong = (message: string, hint = 'Make one: play plan NAME --out FILE') =>
-    new Failure('E_PLAN_FILE', `${path} ${message}`, { hint })
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch {
-    throw wrong('cannot be read.')
-  }
-  let plan: PlanFile
-  try {
-    plan = JSON.parse(text) as PlanFile
-  } catch {
-    throw wrong('is no plan: it is not JSON.')
-  }
-  if (plan?.type !== 'fleetplay-plan') throw wrong('is no plan.')
-  if (plan.version !== planVersion) {
-    throw wrong(`has the form ${plan.version}, and this fleetplay takes ${planVersion}.`, 'Make the plan anew.')
-  }
-  return plan
-}
-
-const spentFolder = join('.play', 'plans')
-
-function refuseSpent({ id, key, tasks }: PlanFile): void {
-  if (holdsDigests(tasks) && key !== projectSeal().digestOf('key')) {
-    throw new Failure('E_PLAN_FILE', 'The plan holds digests of secrets by the key of another project folder.', {
-      hint: 'Apply it where it was made, or make it anew here.',
-    })
-  }
-  let run: string
-  try {
-    run = readFileSync(join(spentFolder, id), 'utf8').trim()
-  } catch {
-    return
-  }
-  throw new Failure('E_PLAN_FILE', `The plan was applied already, by the run ${run}.`, {
-    hint: `A plan is done once: make it anew. What became of it: play show ${run}`,
-  })
-}
-
-/** A plan that is begun is spent, whatever becomes of it; `play resume` goes on with it. */
-function spend({ id }: PlanFile, run: string): void {
-  mkdirSync(spentFolder, { recursive: true })
-  writeFileSync(join(spentFolder, id), `${run}\n`)
 }
 
 function nameOf({ play, host }: At, { index }: TaskInfo): string {

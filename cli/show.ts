@@ -1,14 +1,12 @@
 /** `play show RUN`: what a run came to, told again from its record; `play show FILE`: what a plan says. */
 
 import { existsSync, statSync } from 'node:fs'
-import { type Event, eventVersion } from '../engine/events.ts'
 import { readRun, resumedBy } from '../engine/history.ts'
-import { jsonLine } from '../report/json.ts'
-import { textReport } from '../report/text.ts'
-import { readPlan } from './apply.ts'
 import { type ExitStatus, exitStatus } from './exit.ts'
 import type { OutputOptions } from './options.ts'
-import { out, pageOptions } from './terminal.ts'
+import { readPlan } from './plan-files.ts'
+import { out } from './terminal.ts'
+import { tellEvents } from './told.ts'
 
 export interface ShowOptions extends OutputOptions {
   readonly diff?: boolean
@@ -19,7 +17,7 @@ export async function show(name: string, options: ShowOptions): Promise<ExitStat
   if (existsSync(name) && statSync(name).isFile()) return showPlan(name, options)
   const { header, events, moves, finished } = readRun(name)
   const undo = finished ? `play undo ${header.id}` : undefined
-  await tell(`${header.id}, begun ${header.started}`, events, undo, options)
+  await tellEvents(events, { ...options, head: `${header.id}, begun ${header.started}`, undo })
   if (options.output === 'json') return exitStatus.fine
   if (finished && !finished.interrupted) return exitStatus.fine
   const open = moves.filter(({ end }) => end === 'open')
@@ -33,20 +31,6 @@ export async function show(name: string, options: ShowOptions): Promise<ExitStat
 /** @throws Failure E_PLAN_FILE */
 async function showPlan(path: string, options: ShowOptions): Promise<ExitStatus> {
   const { made, events } = readPlan(path)
-  await tell(`${path}, made ${made}`, events, undefined, options)
+  await tellEvents(events, { ...options, head: `${path}, made ${made}` })
   return exitStatus.fine
-}
-
-async function tell(
-  head: string,
-  events: readonly Event[],
-  undo: string | undefined,
-  { output, diff: wantsDiff }: ShowOptions,
-): Promise<void> {
-  if (output === 'json') {
-    for (const event of events) out(jsonLine(event, eventVersion))
-    return
-  }
-  const diff = wantsDiff ? (await import('../report/diff.ts')).unifiedDiff : undefined
-  out(`${head}\n${textReport(events, { ...pageOptions(), diff, again: undefined, undo })}`)
 }

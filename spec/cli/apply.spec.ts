@@ -103,6 +103,16 @@ describe('play apply', () => {
     expect(asked.stdout).toContain('/etc/motd is 1 line 0644 root:root now, with other contents than the plan found.')
     expect(asked.stderr).toContain('Nothing was done yet. What is refused stays as it is; --rest does the rest.')
 
+    const json = await play(['apply', 'plan.json', '--output', 'json'])
+    const events = json.stdout
+      .trim()
+      .split('\n')
+      .map((each) => JSON.parse(each) as { type: string; failure?: object })
+    expect(events.map(({ type, failure }) => [type, failure])).toEqual([
+      ['run-started', undefined],
+      ['task', expect.objectContaining({ code: 'E_MOVED' })],
+    ])
+
     const rest = await play(['apply', 'plan.json', '--rest'])
     expect(rest.status).toBe(2)
     expect(rest.stdout).toMatch(/skipped\n {2}file \/etc\/motd .*refused: /)
