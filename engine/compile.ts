@@ -1,6 +1,7 @@
 /** A play for one host: its tasks made, their mistakes collected, conflicts found. */
 
 import { readFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import type { Handler } from '../dsl/handler.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import { select } from '../dsl/pattern.ts'
@@ -10,7 +11,7 @@ import { Origin } from '../dsl/origin.ts'
 import { flattenTasks, type Task, titleOf } from '../dsl/task.ts'
 import { Failure } from '../errors/failure.ts'
 import { type Facts, withNeed } from '../probe/facts.ts'
-import { conflicts } from './conflicts.ts'
+import { conflicts, waits } from './conflicts.ts'
 import type { TaskInfo } from './events.ts'
 import type { As } from './host.ts'
 import { halfTold } from './half-told.ts'
@@ -72,7 +73,31 @@ export function compile(
       return []
     }
   })
-  return { tasks, problems: [...problems, ...conflicts(tasks)] }
+  return { tasks: withSharedHandlers(tasks), problems: [...problems, ...conflicts(tasks)] }
+}
+
+/**
+ * Of two tasks that wish the same of a place the first one moves it, and the second finds it as desired: what the second
+ * would notify is due all the same.
+ */
+function withSharedHandlers(tasks: readonly CompiledTask[]): readonly CompiledTask[] {
+  const first = new Map<string, CompiledTask>()
+  const shared = new Map<CompiledTask, Handler[]>()
+  for (const by of tasks.filter((compiled) => compiled.applies && !waits(compiled))) {
+    for (const wish of by.wishes) {
+      if (wish.unclaimed || wish.whole === undefined) continue
+      const before = first.get(wish.resource.key)
+      if (!before) first.set(wish.resource.key, by)
+      else if (before !== by && by.handlers.length > 0 && claimsAlike(before, wish))
+        shared.set(before, [...(shared.get(before) ?? []), ...by.handlers])
+    }
+  }
+  if (shared.size === 0) return tasks
+  return tasks.map((task) => ({ ...task, handlers: [...task.handlers, ...(shared.get(task) ?? [])] }))
+}
+
+function claimsAlike({ wishes }: CompiledTask, { resource, whole }: Wish): boolean {
+  return wishes.some((wish) => wish.resource.key === resource.key && isDeepStrictEqual(wish.whole, whole))
 }
 
 /** What a task waits for must be before it: its conditions are looked at when its turn has come. */

@@ -192,6 +192,23 @@ describe('tasks that stand beside each other', () => {
 })
 
 describe('the same wish twice', () => {
+  it('sets off the handlers of both', async () => {
+    const both = [
+      file(conf).content('A=1\n').notify(reload('nginx')),
+      file('/etc/other').content('x').notify(reload('haproxy')),
+      file(conf).content('A=1\n').notify(reload('php8.4-fpm'), reload('nginx')),
+    ]
+    const host = mockHost('web1')
+    const first = await run(both, host)
+    expect(first.tasks.map(({ outcome }) => outcome)).toEqual(['changed', 'changed', 'ok'])
+    expect(first.reactions.map(({ handler }) => handler)).toEqual([
+      'reload nginx',
+      'reload php8.4-fpm',
+      'reload haproxy',
+    ])
+    expect((await run(both, host)).reactions).toEqual([])
+  })
+
   it('is told once, and done once', async () => {
     const host = mockHost('web1')
     const twice = [
