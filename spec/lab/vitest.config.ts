@@ -17,7 +17,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),
   resolve: shared.resolve ?? {},
   test: {
-    include: ['spec/lab/**/*.spec.ts', 'spec/faults/**/*.spec.ts'],
+    include: ['spec/lab/**/*.spec.ts', 'spec/faults/obstacles.spec.ts'],
     globalSetup: ['spec/lab/setup.ts'],
     testTimeout: 3 * minutes,
     hookTimeout: 10 * minutes,
