@@ -94,8 +94,9 @@ tc qdisc add dev ${device} root fq maxrate 10mbit ce_threshold 5ms orphan_mask 5
     name: 'tcQdisc, cake without what it had',
     task: () => on().cake({ bandwidth: '16mbit' }),
     values: has('cake', { ...cakeDefaults, mpu: 64, overhead: -4, cells: 'ptm', memoryLimit: 4_194_304, nat: true }),
+    // Without autorate-ingress, by which the kernel moves the bandwidth by itself between a plan and its run.
     before: () => sh`${bare}
-tc qdisc add dev ${device} root cake bandwidth 8mbit overhead -4 ptm mpu 64 memlimit 4mb nat fwmark 0xff autorate-ingress`,
+tc qdisc add dev ${device} root cake bandwidth 8mbit overhead -4 ptm mpu 64 memlimit 4mb nat fwmark 0xff`,
     prepare,
     proved: 'lab',
   },
