@@ -42,7 +42,6 @@ export const codes = {
   E_FACT_MISSING: 'The play needs a fact that this host does not have.',
   E_MOCK: 'A mock host was asked something that the test says nothing of.',
   // Looking back: what earlier runs left.
-  E_SEALED: 'A sealed value cannot be opened with the key of this project.',
   // Our own fault.
   E_INTERNAL: 'fleetplay itself is wrong. Please report it.',
 } as const
