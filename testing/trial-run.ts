@@ -6,6 +6,7 @@ import type { Task } from '../dsl/task.ts'
 import type { Change, Event, FailureData } from '../engine/events.ts'
 import { fleet } from '../engine/fleet.ts'
 import { type Host, isMove, type Step } from '../engine/host.ts'
+import { keptOpen } from './kept-open.ts'
 import { Mistakes } from '../errors/failure.ts'
 import type { Result } from '../probe/batch.ts'
 
@@ -72,12 +73,8 @@ export async function play(task: Task, host: Host, { check = false } = {}): Prom
 
 /** The host, which notes what is read and the steps that are done on it, and is not closed at the end of a run. */
 function watched(host: Host, steps: Step[], values: Map<string, Result<unknown>>): Host {
-  return {
+  const noted: Pick<Host, 'name' | 'read' | 'apply'> = {
     name: only.name,
-    get trips() {
-      return host.trips
-    },
-    facts: (as) => host.facts(as),
     read: async (resources, as) => {
       const results = await host.read(resources, as)
       resources.forEach(({ key }, i) => values.set(key, results[i]!))
@@ -88,12 +85,8 @@ function watched(host: Host, steps: Step[], values: Map<string, Result<unknown>>
       steps.push(...all.filter((step, i) => ends[i] === 'done' && isMove(step)))
       return ends
     },
-    anew: (all, as) => host.anew(all, as),
-    ask: (view) => host.ask(view),
-    pause: (seconds) => host.pause(seconds),
-    react: (handlers, as) => host.react(handlers, as),
-    close: async () => {},
   }
+  return Object.assign(keptOpen(host), noted)
 }
 
 function told({ message, seen, hint }: FailureData): string {

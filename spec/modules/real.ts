@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { TaskList } from '../../dsl/task.ts'
 import type { Host } from '../../engine/host.ts'
 import { RemoteHost } from '../../engine/remote-host.ts'
+import { keptOpen } from '../../testing/kept-open.ts'
 import { Folder, type ShellName, shells } from '../connection/shells.ts'
 import { runTasks } from '../run-tasks.ts'
 
@@ -52,21 +53,7 @@ export class Real {
 
   /** One session for all runs: a login and its greeting cost more than what most of them do. */
   #standing(): Host {
-    const host = (this.#host ??= this.host())
-    return {
-      name: host.name,
-      get trips() {
-        return host.trips
-      },
-      facts: (as) => host.facts(as),
-      read: (resources, as) => host.read(resources, as),
-      apply: (steps, as) => host.apply(steps, as),
-      anew: (steps, as) => host.anew(steps, as),
-      ask: (view) => host.ask(view),
-      pause: (seconds) => host.pause(seconds),
-      react: (handlers, as) => host.react(handlers, as),
-      close: async () => {},
-    }
+    return keptOpen((this.#host ??= this.host()))
   }
 
   async run(tasks: TaskList, { check = false } = {}) {

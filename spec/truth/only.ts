@@ -8,6 +8,7 @@ import type { Event, Recap } from '../../engine/events.ts'
 import { fleet } from '../../engine/fleet.ts'
 import type { Host } from '../../engine/host.ts'
 import type { Journal } from '../../engine/journal.ts'
+import { keptOpen } from '../../testing/kept-open.ts'
 
 export const only: InventoryHost = {
   name: 'here',
@@ -47,7 +48,7 @@ export async function runPlays(host: Host, plays: Plays, { check = false, journa
     skipTags: [],
     forks: 1,
     check,
-    connect: () => standing(host),
+    connect: () => keptOpen(host),
     emit: (event) => events.push(event),
     stopping: () => false,
     ...(journal && { journal }),
@@ -56,23 +57,5 @@ export async function runPlays(host: Host, plays: Plays, { check = false, journa
     tasks: events.filter((event) => event.type === 'task'),
     reactions: events.filter((event) => event.type === 'reaction'),
     recap,
-  }
-}
-
-/** The host, which is not closed at the end of a run. */
-function standing(host: Host): Host {
-  return {
-    name: host.name,
-    get trips() {
-      return host.trips
-    },
-    facts: (as) => host.facts(as),
-    read: (resources, as) => host.read(resources, as),
-    apply: (steps, as) => host.apply(steps, as),
-    anew: (steps, as) => host.anew(steps, as),
-    ask: (view) => host.ask(view),
-    pause: (seconds) => host.pause(seconds),
-    react: (handlers, as) => host.react(handlers, as),
-    close: async () => {},
   }
 }
