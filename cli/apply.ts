@@ -33,13 +33,7 @@ export async function apply(path: string, options: ApplyOptions, resumed?: Resum
   const plan = readPlan(path)
   if (!resumed) refuseSpent(plan)
   const { play, inventory, options: choice } = plan
-  const { limit, ...rest } = choice
-  const chosen = {
-    ...options,
-    ...rest,
-    ...(inventory !== undefined && { inventory }),
-    ...(limit !== undefined && { limit }),
-  }
+  const chosen = { ...options, ...choice, inventory }
   const prepared = await prepare(play, chosen)
   const recorder = new Recorder(projectSeal)
   const planned = new Map(plan.tasks.map((task) => [nameOf(task, task.task), task]))

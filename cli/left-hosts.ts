@@ -12,8 +12,8 @@ const kinds: Readonly<Record<LeftKind, readonly HostEnd[]>> = {
 }
 
 interface LeftOptions {
-  readonly inventory?: string
-  readonly limit?: string
+  readonly inventory?: string | undefined
+  readonly limit?: string | undefined
   readonly only?: readonly LeftKind[]
 }
 

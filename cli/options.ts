@@ -8,7 +8,7 @@ export type LeftKind = 'failed' | 'unreached'
 
 /** To whom. */
 export interface InventoryOptions {
-  readonly inventory?: string
+  readonly inventory?: string | undefined
   readonly extraVars: Readonly<Record<string, string>>
 }
 
@@ -22,7 +22,7 @@ export interface ConnectionOptions {
 
 /** Which hosts and tasks of a play. */
 export interface ChoiceOptions {
-  readonly limit?: string
+  readonly limit?: string | undefined
   readonly tags: readonly string[]
   readonly skipTags: readonly string[]
 }

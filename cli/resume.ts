@@ -34,10 +34,7 @@ export async function resume(name: string, options: PerformOptions): Promise<Exi
     return undo(header.of!, { ...options, task: [], ...header.options, yes: true, rest: true }, header.id)
   const resumed = { run: header.id, mandate: resuming(chain(record)) }
   if (header.kind === 'apply') return apply(header.of!, { ...options, rest: true }, resumed)
-  const inventory = header.inventory === undefined ? {} : { inventory: header.inventory }
-  const { limit, ...choice } = header.options
-  const all = { ...options, ...inventory, ...choice, ...(limit !== undefined && { limit }) }
-  return run(header.play, all, resumed)
+  return run(header.play, { ...options, ...header.options, inventory: header.inventory }, resumed)
 }
 
 /** How to do hosts that failed again. */

@@ -34,9 +34,8 @@ export interface UndoOptions extends PerformOptions {
 export async function undo(name: string, options: UndoOptions, resumes?: string): Promise<ExitStatus> {
   const record = readRun(name)
   const { header } = record
-  const inventory = header.inventory === undefined ? {} : { inventory: header.inventory }
-  const { extraVars } = header.options
-  const prepared = await prepare(header.play, { ...inventory, extraVars, tags: [], skipTags: [] })
+  const { inventory, options: then } = header
+  const prepared = await prepare(header.play, { inventory, extraVars: then.extraVars, tags: [], skipTags: [] })
   const chosen = chosenTasks(record, options.task)
   const said = playsOf(prepared.play.plays)
   const turn = (without: ReadonlySet<string>): Undoing =>
